@@ -1,0 +1,41 @@
+"""### Watches what a moved champion does.
+
+After a promotion or a rollback the next windows decide. Enough healthy windows in a row: the model has
+**recovered**, and its incident is closed. A window that calls for action under a promoted version is a
+**relapse**: production returns, by itself, to the newest good version before it.
+
+One task per model. Runs when a monitor has finished a round, when a champion has moved, and by the clock.
+"""
+
+from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from amends.orchestration import failures, monitoring
+from amends.orchestration.assets import assessed, outbox
+from amends.orchestration.settings import read_shelf
+
+MODELS = tuple(read_shelf().specs)
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        assets=AssetAny(outbox(monitoring.MOVED), *(assessed(model) for model in MODELS)),
+        timetable=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
+    ),
+    doc_md=__doc__,
+    catchup=False,
+    max_active_runs=1,
+    tags=["amends"],
+    default_args=failures.patience(),
+)
+def watch_promotions() -> None:
+    """Judge each model's last move of the champion."""
+
+    @task
+    def watch(model: str) -> str | None:
+        """Say recovered, relapsed (and roll back), or nothing yet."""
+        return monitoring.watch_champion(model)
+
+    for model in MODELS:
+        watch.override(task_id=f"watch_{model}", on_failure_callback=monitoring.on_failure(model))(model)
+
+
+watch_promotions()

@@ -1,0 +1,233 @@
+"""Rows of a prediction log in PostgreSQL, streamed by COPY into Arrow record batches."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from amends.adapters.postgres.connection import connect
+from amends.domain.spec import ModelSpec
+from amends.domain.window import Window
+from amends.errors import DataError, Unavailable
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+    from psycopg.sql import Composable
+
+BLOCK_BYTES = 4 << 20
+"""Text parsed at once: bounds the memory, and the longest row that can be read."""
+
+LONGEST_NAME = 63
+"""PostgreSQL cuts longer identifiers silently, and would read another column."""
+
+COLUMN_TYPES = """
+SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)
+FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+SAME_ORDER = (
+    "SELECT set_config('synchronize_seqscans', 'off', false),"
+    " set_config('max_parallel_workers_per_gather', '0', false)"
+)
+"""Two reads of the same rows give them in the same order, so that sums agree to the last bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """A prediction log that exists and has every column the spec names."""
+
+    table: "Composable"
+    kinds: Mapping[str, str]
+    time: str
+
+    def value(self, column: str) -> "Composable":
+        """SQL for a column; times without a zone are UTC."""
+        from psycopg.sql import SQL, Identifier
+
+        kind, name = self.kinds[column], Identifier(column)
+        naive = kind in {"timestamp without time zone", "date"} and (column == self.time or kind != "date")
+        return SQL("({}::timestamp AT TIME ZONE 'UTC')").format(name) if naive else name
+
+    def where(self, window: Window | None) -> "Composable":
+        """SQL that keeps a window's rows, in terms that an index on the time column can serve."""
+        from psycopg.sql import SQL, Identifier, Literal
+
+        if window is None:
+            return SQL("")
+        zone = SQL("" if self.kinds[self.time] == "timestamp with time zone" else " AT TIME ZONE 'UTC'")
+        return SQL(
+            " WHERE {time} >= {start}::timestamptz{zone} AND {time} < {end}::timestamptz{zone}"
+        ).format(
+            time=Identifier(self.time),
+            start=Literal(window.start.isoformat()),
+            end=Literal(window.end.isoformat()),
+            zone=zone,
+        )
+
+
+class PostgresWindows:
+    """``ports.WindowSource`` on the table that ``spec.source.table`` names.
+
+    :param dsn: a libpq URL of a role that may read the table.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def batches(self, spec: ModelSpec, window: Window | None) -> "Iterator[pa.RecordBatch]":
+        """Rows of a window in bounded memory (None: all), with the columns that the spec names.
+
+        A window without rows gives one empty batch.
+
+        :raises DataError: no such table or column, or a value that does not fit its type.
+        :raises Unavailable: PostgreSQL does not answer.
+        """
+        from psycopg.sql import SQL
+
+        with connect(self._dsn) as connection:
+            connection.execute(SAME_ORDER)
+            log = _log(connection, spec)
+            columns = SQL(", ").join(log.value(name) for name in spec.columns.all)
+            query = SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv)").format(
+                columns, log.table, log.where(window)
+            )
+            schema = _schema(spec, log)
+            with connection.cursor() as cursor, cursor.copy(query) as copy:
+                yield from _parsed(_CopyFile(copy), schema, str(spec.source and spec.source.table))
+
+    def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
+        """First and last event time there is, or None where the log is empty."""
+        from psycopg.sql import SQL
+
+        with connect(self._dsn) as connection:
+            log = _log(connection, spec)
+            query = SQL("SELECT min({time}), max({time}) FROM {table}").format(
+                time=log.value(log.time), table=log.table
+            )
+            [(first, last)] = connection.execute(query)
+        return None if first is None else (first, last)
+
+
+def _log(connection: "psycopg.Connection[Any]", spec: ModelSpec) -> _Log:
+    from psycopg.sql import Identifier
+
+    name = spec.source.table if spec.source else None
+    if not name:
+        raise DataError(f"model {spec.name!r} has no source.table, so there are no rows to read. Add it.")
+    parts = name.split(".")
+    for part in (*parts, *spec.columns.all):
+        _check_identifier(part, name)
+    table = Identifier(*parts)
+    kinds: dict[str, str] = {}
+    if len(parts) in {1, 2}:  # table, or schema and table
+        kinds = dict(connection.execute(COLUMN_TYPES, [table.as_string(connection)]).fetchall())
+    if not kinds:
+        raise Unavailable(
+            f"table {name!r} of model {spec.name!r} does not exist. Create it or correct source.table."
+        )
+    for column in spec.columns.all:
+        _check_column(column, kinds, name)
+    time = spec.columns.timestamp
+    if not kinds[time].startswith(("timestamp", "date")):
+        raise DataError(f"table {name!r}: column {time!r} is {kinds[time]}, not a time. Make it timestamptz.")
+    return _Log(table, kinds, time)
+
+
+def _check_identifier(name: str, table: str) -> None:
+    length = len(name.encode())
+    if not 1 <= length <= LONGEST_NAME or "\0" in name:
+        raise DataError(
+            f"table {table!r}: {name[:80]!r} is no name in PostgreSQL (1 to {LONGEST_NAME} bytes). Rename it."
+        )
+
+
+def _check_column(column: str, kinds: Mapping[str, str], table: str) -> None:
+    if column not in kinds:
+        near = difflib.get_close_matches(column, kinds, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Add it, or take it out of the spec."
+        raise DataError(f"table {table!r} has no column {column!r}. {hint}")
+
+
+def _schema(spec: ModelSpec, log: _Log) -> "pa.Schema":
+    import pyarrow as pa
+
+    arrow = {
+        "smallint": pa.int64(), "integer": pa.int64(), "bigint": pa.int64(),
+        "real": pa.float64(), "double precision": pa.float64(), "numeric": pa.float64(),
+        "boolean": pa.bool_(), "date": pa.date32(),
+        "timestamp with time zone": pa.timestamp("us", "UTC"),
+        "timestamp without time zone": pa.timestamp("us", "UTC"),
+    }  # fmt: skip
+    types = {name: arrow.get(log.kinds[name], pa.string()) for name in spec.columns.all}
+    return pa.schema({**types, spec.columns.timestamp: pa.timestamp("us", "UTC")})
+
+
+def _parsed(file: "_CopyFile", schema: "pa.Schema", table: str) -> "Iterator[pa.RecordBatch]":
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if file.empty:
+        yield pa.RecordBatch.from_pylist([], schema)
+        return
+    try:
+        with csv.open_csv(
+            file,
+            read_options=csv.ReadOptions(column_names=schema.names, block_size=BLOCK_BYTES),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=schema,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        ) as reader:
+            yield from reader
+    except pa.ArrowInvalid as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"table {table!r}: {said}. Correct the row, or the column's type.") from error
+    finally:
+        file.close()
+
+
+class _CopyFile:
+    """A COPY as a file to read from: PostgreSQL sends row by row, a parser reads block by block.
+
+    The parser reads ahead in a thread of its own; :meth:`close` waits for that read and ends the file.
+    """
+
+    closed = False
+
+    def __init__(self, copy: "psycopg.Copy") -> None:
+        self._rows, self._reading = iter(copy), Lock()
+        self._kept = bytes(next(self._rows, b""))
+        self.empty = not self._kept
+
+    def read(self, size: int = BLOCK_BYTES) -> bytes:
+        """Return the next ``size`` bytes, fewer only at the end."""
+        with self._reading:
+            return b"" if self.closed else self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        rows: list[Any] = [self._kept]
+        length = len(self._kept)
+        while length < size and (row := next(self._rows, None)) is not None:
+            rows.append(row)
+            length += len(row)
+        data = b"".join(rows)
+        self._kept = data[size:]
+        return data[:size]
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def close(self) -> None:
+        """End the file; the COPY itself is closed by who opened it."""
+        with self._reading:
+            self.closed = True

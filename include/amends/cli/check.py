@@ -1,0 +1,135 @@
+"""`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
+
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from amends.domain.assessment import Assessment
+    from amends.domain.spec import ModelSpec
+    from amends.measures.digests import WindowDigest
+
+Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
+Reference = Annotated[
+    list[str],
+    typer.Option("--reference", help="Parquet file, folder or glob, or a .digest; may be repeated."),
+]
+Current = Annotated[list[str], typer.Option("--current", help="The window to judge; as --reference.")]
+Train = Annotated[
+    Path | None, typer.Option("--train", help="Training rows; no check of this release reads them.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and assessment.json.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Another policy than the packaged one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Data = Annotated[list[str], typer.Option("--data", help="Parquet file, folder or glob; may be repeated.")]
+Like = Annotated[
+    Path | None, typer.Option("--like", help="The reference's digest; give it for every later window.")
+]
+Digest = Annotated[Path, typer.Option("--out", help="The digest to write.")]
+
+
+def check(
+    spec: Spec,
+    reference: Reference,
+    current: Current,
+    *,
+    train: Train = None,
+    out: Out = None,
+    policy: PolicyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a window against the reference; exit code 0 healthy, 1 incident, 2 bad input.
+
+    Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
+    """
+    from amends.adapters.fairlearn_metrics import FairlearnMetrics
+    from amends.adapters.files import load_policy, load_spec
+    from amends.adapters.great_expectations import GreatExpectationsGate
+    from amends.workflow.assess import assess
+
+    model = load_spec(spec)
+    rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
+    if train and not train.is_file():
+        raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
+    before = read_window(model, reference)
+    now = read_window(model, current, before)
+    assessment = assess(
+        model,
+        rules,
+        before,
+        now,
+        quality=GreatExpectationsGate(rules),
+        fairness=FairlearnMetrics(),
+    )
+    if out:
+        _write(out, model, before, now, assessment)
+    _tell(assessment, as_json=as_json)
+    if assessment.incident:
+        raise typer.Exit(1)
+
+
+def digest(spec: Spec, data: Data, out: Digest, *, like: Like = None) -> None:
+    """Reduce a window to its digest, which `amends check` takes in place of the rows.
+
+    Example: amends digest --spec model.yaml --data july.parquet --like june.digest --out july.digest
+    """
+    from amends.adapters.files import load_spec, read_digest, write_digest
+
+    made = read_window(load_spec(spec), data, read_digest(like) if like else None)
+    write_digest(made, out)
+    print(f"{out}: {made.rows} rows, {made.digest}")
+
+
+def read_window(model: "ModelSpec", given: list[str], like: "WindowDigest | None" = None) -> "WindowDigest":
+    """Read a window: digests where digests are given, rows where rows are, added up."""
+    from amends.adapters.files import read_digest
+    from amends.adapters.parquet import ParquetWindows
+    from amends.measures.digests import WindowDigest
+    from amends.workflow.assess import digest_window
+
+    digests = [read_digest(path) for path in given if path.endswith(".digest")]
+    paths = [path for path in given if not path.endswith(".digest")]
+    if paths:
+        digests.append(digest_window(model, ParquetWindows(*paths), None, like or next(iter(digests), None)))
+    return reduce(WindowDigest.merge, digests)
+
+
+def _write(
+    folder: Path, model: "ModelSpec", before: "WindowDigest", now: "WindowDigest", assessment: "Assessment"
+) -> None:
+    """Write both files, or neither where the report cannot be made."""
+    from amends.adapters.evidently import EvidentlyReporter
+    from amends.domain.canonical import canonical_json
+
+    page = EvidentlyReporter().render(model, before, now, assessment.findings)
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "report.html": page.encode(),
+        "assessment.json": canonical_json(assessment.document()) + b"\n",
+    }
+    for name, content in contents.items():
+        half = folder / f".{name}.part"
+        half.write_bytes(content)
+        half.replace(folder / name)
+
+
+def _tell(assessment: "Assessment", *, as_json: bool) -> None:
+    from amends.domain.canonical import canonical_json
+
+    if as_json:
+        print(canonical_json(assessment.document()).decode())
+        return
+    for finding in assessment.findings:
+        if finding.verdict not in {"pass", "no_data"}:
+            print(f"{finding.verdict:12} {finding.category}: {finding.reason}")
+    incident = assessment.incident
+    if incident is None:
+        print(f"{assessment.model}: healthy, {assessment.current.rows} rows.")
+        return
+    print(
+        f"{assessment.model}: {incident.severity} {incident.category}; {', then '.join(incident.playbooks)}."
+    )
+    for line in incident.because:
+        print(f"  {line}")

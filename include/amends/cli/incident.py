@@ -1,0 +1,132 @@
+"""`amends explain`, `replay`, `report`, `close`: one incident, read from the ledger."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.errors import BadInput
+
+if TYPE_CHECKING:
+    from amends.ports import Ledger
+
+Incident = Annotated[str, typer.Argument(help="The incident's id, as the ledger and the run's name have it.")]
+Dsn = Annotated[
+    str | None, typer.Option("--dsn", envvar="AMENDS_DSN", help="libpq URL of the ledger's database.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def explain(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Tell an incident's story from the ledger: what was found, by which rule, what was done, by whom.
+
+    Example: amends explain lending-20260727-6a92f994
+    """
+    from amends.domain.incident import incident_from_events
+    from amends.domain.narrative import narrative
+
+    events = _ledger(dsn).events(incident=incident)
+    found = incident_from_events(events)
+    if found is None:
+        raise _unknown(incident)
+    story = narrative(events)
+    if as_json:
+        document = {
+            "incident": incident,
+            "model": found.model,
+            "open": found.open,
+            "call": found.call.document(),
+        }
+        print(json.dumps({**document, "story": story}))
+    else:
+        print(story)
+
+
+def replay(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Derive an incident's decisions anew from the stored evidence; exit code 1 on any difference.
+
+    Example: amends replay lending-20260727-6a92f994 --json
+    """
+    from amends.workflow.replay import replay as decide_again
+
+    ledger = _ledger(dsn)
+    if not ledger.events(incident=incident):
+        raise _unknown(incident)
+    differences = decide_again(ledger, incident)
+    if as_json:
+        print(json.dumps({"incident": incident, "same": not differences, "differences": differences}))
+    else:
+        print("\n".join(differences) or f"{incident}: every decision comes out the same, byte for byte.")
+    if differences:
+        raise typer.Exit(1)
+
+
+def report(
+    incident: Incident,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="File to write the page to.")] = Path("report.html"),
+    dsn: Dsn = None,
+) -> None:
+    """Write an incident's page on drift, bias and performance, safe to open; exit code 2 before it is drawn.
+
+    Example: amends report lending-20260727-6a92f994 --out report.html
+    """
+    from amends.domain.events import EventKind
+    from amends.domain.incident import incident_from_events
+
+    ledger = _ledger(dsn)
+    found = incident_from_events(ledger.events(incident=incident))
+    if found is None:
+        raise _unknown(incident)
+    drawn = ledger.events(model=found.model, kinds=[EventKind.REPORT_DRAWN])
+    mine = [event for event in drawn if event.payload["assessment"] == found.assessment]
+    if not mine:
+        raise BadInput(f"incident {incident!r} has no page yet: the monitor draws it later. Try again.")
+    out.write_text(ledger.evidence(mine[0].payload["evidence"])["html"], encoding="utf-8")
+    print(f"{incident}: page written to {out}.")
+
+
+def close(
+    incident: Incident,
+    *,
+    by: Annotated[str, typer.Option("--by", help="Who closes it; the name stands in the ledger.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is over.")],
+    dsn: Dsn = None,
+) -> None:
+    """Close an incident that people took over, in a person's name and with a reason.
+
+    Example: amends close lending-20260727-6a92f994 --by ada --reason "column repaired upstream"
+    """
+    from amends.domain.events import EventKind, NewEvent
+
+    ledger = _ledger(dsn)
+    events = ledger.events(incident=incident)
+    if not events:
+        raise _unknown(incident)
+    if not by.strip() or not reason.strip():
+        raise BadInput("close: a name and a reason are needed. Give --by and --reason.")
+    with ledger.transaction(events[0].model) as transaction:
+        closed = transaction.append(
+            NewEvent(
+                kind=EventKind.INCIDENT_CLOSED,
+                key=f"{EventKind.INCIDENT_CLOSED}:{incident}",
+                model=events[0].model,
+                incident=incident,
+                actor=by,
+                payload={"reason": reason},
+            )
+        )
+    print(f"{incident}: closed by {closed.actor} at {closed.at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _ledger(dsn: str | None) -> "Ledger":
+    from amends.adapters.postgres import PostgresLedger
+
+    if not dsn:
+        raise BadInput("no database is named. Give --dsn or set AMENDS_DSN to the ledger's libpq URL.")
+    return PostgresLedger(dsn)
+
+
+def _unknown(incident: str) -> BadInput:
+    return BadInput(f"incident {incident!r} is not in the ledger. `amends.incidents` there lists all ids.")

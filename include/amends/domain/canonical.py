@@ -1,0 +1,43 @@
+"""One spelling of a JSON document, so that equal facts have equal digests."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def canonical_json(document: Any) -> bytes:
+    """Encode as UTF-8 JSON with sorted keys and no spaces.
+
+    :raises ValueError: a number is NaN or infinite, or a value is not JSON.
+    """
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest_of(document: Any) -> str:
+    """Content digest of a JSON document: ``sha256:`` and 64 hexadecimal digits."""
+    return digest_of_bytes(canonical_json(document))
+
+
+def digest_of_bytes(content: bytes) -> str:
+    """Content digest of raw bytes: ``sha256:`` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None where it is not finite: strict JSON knows no NaN."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def strict(document: Any) -> Any:
+    """Copy a document with every non-finite number as None and every tuple as a list."""
+    if isinstance(document, Mapping):
+        return {str(key): strict(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [strict(value) for value in document]
+    if isinstance(document, float):
+        return finite(document)
+    return document

@@ -1,0 +1,156 @@
+"""The page a reviewer reads before answering: what happened, what was done, what is asked."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amends.domain.incident import Incident
+
+MOST_ROWS = 24
+"""Rows of the comparison a person is asked to read; the ledger holds them all."""
+
+PLAIN = {
+    "error": "**check failed**",
+    "breach": "**not ok**",
+    "inconclusive": "cannot tell",
+    "no_data": "no data",
+    "pass": "ok",
+}
+"""What a verdict is called on the page, gravest first."""
+
+MEASURES = {
+    "auc": "Ranking, AUC (1 is best)",
+    "balanced_accuracy": "Balanced accuracy (1 is best)",
+    "brier_score": "Error of the scores, Brier (0 is best)",
+    "calibration_error": "Calibration error (0 is best)",
+    "selection_rate_ratio": "Ratio of favourable decisions (1 is equal)",
+    "true_positive_rate_difference": "Gap in true positive rate (0 is equal)",
+    "false_positive_rate_difference": "Gap in false positive rate (0 is equal)",
+}
+"""What the measures that compare two versions are called on the page; others are checks of the rows."""
+
+CHANGE = "_change"
+"""Ending of a measure that is judged against the champion's value instead of a fixed limit."""
+
+
+def code(text: object) -> str:
+    """Show data as data: a code span that no markdown, HTML or template in it can leave."""
+    flat = re.sub(r"[`\r\n|{}]+", " ", str(text)).strip()
+    return f"`{flat or '-'}`"
+
+
+def approval_body(
+    incident: Incident,
+    *,
+    validated: Mapping[str, Any],
+    validation: Mapping[str, Any],
+    contained: Mapping[str, Any] | None,
+    evidence: str,
+    link: str,
+) -> str:
+    """Write the request for approval as markdown, for someone who has never seen the project.
+
+    :param validated: facts of ``candidate_validated``: candidate, champion, blessed, reasons.
+    :param validation: the validation document; its findings compare candidate with champion.
+    :param contained: facts of ``contained``, or None where nothing was rolled back.
+    :param evidence: digest that binds the answer to exactly this evidence.
+    """
+    candidate, champion = validated["candidate"]["version"], validated["champion"]["version"]
+    parts = [
+        _what_happened(incident),
+        _what_was_done(contained, candidate),
+        "### How the candidate compares on the same rows\n",
+        "*ok*: within the limit, and not worse than now by more than chance and tolerance allow.\n",
+        _table(validation["findings"], candidate, champion),
+        f"\n**Validation:** {'blessed' if validated['blessed'] else 'not blessed'}. "
+        + " ".join(code(reason) for reason in validated["reasons"]),
+        f"""
+### What you are asked
+Approve to let version {code(candidate)} replace version {code(champion)} for every new prediction,
+once each required role has approved. Reject to keep version {code(champion)}. If nobody answers in time,
+the answer is Reject. Give your reason in *Rationale* (10 characters or more); it is kept in the ledger
+under your name.
+
+- Response run: {link}
+- Incident: {code(incident.id)}
+- `evidence:{evidence}`
+""",
+    ]
+    return "\n".join(parts)
+
+
+def _what_happened(incident: Incident) -> str:
+    window = incident.window
+    when = f" in the window {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else ""
+    reasons = "\n".join(f"- {code(reason)}" for reason in incident.call.because)
+    return f"""### What happened
+The production model {code(incident.model)} shows a problem of kind **{code(incident.call.category)}**
+(severity **{incident.call.severity}**){when}. Why it was raised:
+
+{reasons}
+"""
+
+
+def _what_was_done(contained: Mapping[str, Any] | None, candidate: str) -> str:
+    rolled = (
+        f"Production was rolled back from version {code(contained['from'])} to {code(contained['to'])}, "
+        "which had been approved before."
+        if contained
+        else "Nothing in production was changed."
+    )
+    return f"""### What was done so far
+{rolled} A new version, {code(candidate)}, was trained on recent, checked rows.
+"""
+
+
+def _table(findings: Sequence[Mapping[str, Any]], candidate: str, champion: str) -> str:
+    compared = [one for one in findings if one["metric"].removesuffix(CHANGE) in MEASURES]
+    checks = [one for one in findings if one["metric"].removesuffix(CHANGE) not in MEASURES]
+    rows = sorted(_merged(compared), key=lambda row: list(PLAIN).index(row[0]))
+    head = [
+        f"| Measure | Version {code(champion)} now | Version {code(candidate)} new | Limit | Verdict |",
+        "|---|---|---|---|---|",
+    ]
+    lines = [f"| {text} | {PLAIN[verdict]} |" for verdict, text in rows[:MOST_ROWS]]
+    more = len(rows) - len(lines)
+    return (
+        "\n".join([*head, *lines]) + (f"\n\n{more} more in the ledger." if more > 0 else "") + _held(checks)
+    )
+
+
+def _merged(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """One row a measure and group: its fixed limit and its change are two findings on the same numbers."""
+    by_row: dict[str, list[Mapping[str, Any]]] = {}
+    for one in findings:
+        by_row.setdefault(_name(one), []).append(one)
+    rows = []
+    for name, group in by_row.items():
+        shown = min(group, key=lambda one: one["metric"].endswith(CHANGE))
+        verdict = min((one["verdict"] for one in group), key=list(PLAIN).index)
+        numbers = (_number(shown[field]) for field in ("reference_value", "value", "threshold"))
+        rows.append((verdict, " | ".join([name, *numbers])))
+    return rows
+
+
+def _held(checks: Sequence[Mapping[str, Any]]) -> str:
+    bad = [one for one in checks if one["verdict"] != "pass"]
+    held = f"\n\n{len(checks) - len(bad)} of {len(checks)} checks of the rows themselves hold"
+    named = [f"- {PLAIN[one['verdict']]}: {_about(one)} {code(one['reason'])}" for one in bad[:MOST_ROWS]]
+    return "\n".join([held + (":" if bad else "."), "", *named]).rstrip()
+
+
+def _name(finding: Mapping[str, Any]) -> str:
+    about = finding["attribute"] or finding["column"]
+    about = " and ".join(about) if isinstance(about, list) else about
+    name = MEASURES[finding["metric"].removesuffix(CHANGE)]
+    return f"{name} by {code(about)}" if about else name
+
+
+def _about(finding: Mapping[str, Any]) -> str:
+    about = finding["attribute"] or finding["column"]
+    about = ", ".join(about) if isinstance(about, list) else about
+    return code(f"{finding['metric']} of {about}" if about else finding["metric"])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

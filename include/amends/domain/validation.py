@@ -1,0 +1,101 @@
+"""A validation: what the gate says of a candidate beside its champion, and why.
+
+Blessed means: every check that has to hold was seen to hold. Too little evidence is no blessing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from amends.domain.canonical import digest_of, strict
+from amends.domain.findings import Category, Finding, Verdict
+
+SCHEMA_VERSION = 1
+STANDING = "standing"
+"""First word of the reason of a finding that passes a broken limit as the candidate clearly improves it."""
+ADVISORY = (Category.DATA_QUALITY, Category.LABEL_QUALITY)
+"""Categories in which only a proven breach blocks: a doubt about the rows is told, not held against them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blessing:
+    """Whether findings bless a candidate, and the reasons."""
+
+    blessed: bool
+    reasons: tuple[str, ...]
+
+
+def bless(findings: Sequence[Finding]) -> Blessing:
+    """Bless a candidate whose findings leave nothing open.
+
+    Blocking: every breach and every broken check; in performance, calibration and fairness by single
+    attribute also a check without enough evidence. Intersections of attributes block only where a harm is
+    proven: their cells are too small to prove that there is none.
+    """
+    blocking = [one for one in findings if _blocks(one)]
+    if blocking or not findings:
+        none = () if findings else ("nothing was checked",)
+        return Blessing(blessed=False, reasons=(*none, *(_sentence(one) for one in blocking)))
+    held = sum(one.verdict is Verdict.PASS for one in findings)
+    standing = [_sentence(one) for one in findings if one.reason.startswith(STANDING)]
+    return Blessing(blessed=True, reasons=(f"all {held} checks that could be made hold", *standing))
+
+
+def _blocks(finding: Finding) -> bool:
+    if finding.verdict in (Verdict.BREACH, Verdict.ERROR):
+        return True
+    intersection = isinstance(finding.attribute, tuple) and len(finding.attribute) > 1
+    return finding.verdict is not Verdict.PASS and finding.category not in ADVISORY and not intersection
+
+
+def _sentence(finding: Finding) -> str:
+    about = finding.attribute or finding.column
+    names = about if isinstance(about, tuple) else (about,) if about else ()
+    where = f" ({' & '.join(names)})" if names else ""
+    return f"{finding.metric}{where}: {finding.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """A candidate judged beside its champion on the same rows, as one document."""
+
+    model: str
+    code_version: str
+    policy_name: str
+    policy_digest: str
+    reference: str
+    champion: str
+    candidate: str
+    rows: int
+    labelled: int
+    findings: tuple[Finding, ...]
+    blessed: bool
+    reasons: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the contract's document of ``amends gate``; equal inputs give equal bytes."""
+        body: dict[str, Any] = strict(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "model": self.model,
+                "code_version": self.code_version,
+                "policy": {"name": self.policy_name, "digest": self.policy_digest},
+                "evidence": {
+                    "reference": self.reference,
+                    "champion": self.champion,
+                    "candidate": self.candidate,
+                    "rows": self.rows,
+                    "labelled": self.labelled,
+                },
+                "findings": [finding.document() for finding in self.findings],
+                "blessed": self.blessed,
+                "reasons": list(self.reasons),
+            }
+        )
+        return {**body, "decision_digest": digest_of(body)}
+
+    @cached_property
+    def digest(self) -> str:
+        """Content digest of the whole document: what an approval is given on."""
+        return digest_of(self.document())

@@ -1,0 +1,1 @@
+"""Numbers: digests of windows and what is computed from them. No vendor, no I/O."""

@@ -1,0 +1,104 @@
+"""Arrow columns as numpy arrays: what a column holds, whatever type it arrived in."""
+
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amends.errors import DataError
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+def as_floats(column: pa.Array) -> tuple[Floats, int]:
+    """Read a column as numbers; null is NaN.
+
+    :returns: the numbers, and how many values were there but are no numbers (NaN in the result, too).
+    """
+    column = _plain(column)
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.uint8())
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        good = pc.if_else(pc.match_substring_regex(column, NUMBER), column, pa.scalar(None, kind))
+        unreadable = int(good.null_count - column.null_count)
+        return _numpy(pc.utf8_trim_whitespace(good).cast(pa.float64())), unreadable
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        return np.full(len(column), np.nan), len(column) - column.null_count
+    return _numpy(column.cast(pa.float64(), safe=False)), 0
+
+
+def as_texts(column: pa.Array) -> pa.Array:
+    """Read a column as texts: 1, 1.0 and true are the text ``1``; NaN is null."""
+    column = _plain(column)
+    kind = column.type
+    if pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+    elif pa.types.is_boolean(kind):
+        column = column.cast(pa.uint8())
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        column = pa.array(
+            [None if value is None else repr(value) for value in column.to_pylist()], pa.string()
+        )
+    return column.cast(pa.string())
+
+
+def as_levels(column: pa.Array) -> pa.DictionaryArray:
+    """Read a column as text levels (see :func:`as_texts`), dictionary encoded."""
+    return as_texts(column).dictionary_encode()
+
+
+def as_moments(column: pa.Array, name: str) -> pa.Array:
+    """Read a column as moments in UTC, to the microsecond; a time without a zone is UTC.
+
+    :raises DataError: the column holds no times.
+    """
+    column = _plain(column)
+    kind = column.type
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (text or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise DataError(f"timestamp column {name!r} has type {kind}; write timestamps or ISO 8601 texts.")
+    try:
+        zoned = (text and _zoned(column)) or getattr(kind, "tz", None)
+        if not zoned:
+            column = column.cast(pa.timestamp("us"), safe=False)
+        return column.cast(pa.timestamp("us", "UTC"), safe=False)
+    except pa.ArrowInvalid:
+        raise DataError(
+            f"timestamp column {name!r} holds a text that is no ISO 8601 time, or mixes zones. Correct it."
+        ) from None
+
+
+def span_of(column: pa.Array, name: str) -> tuple[datetime, datetime] | None:
+    """First and last moment of a time column in UTC; None where all is null.
+
+    :raises DataError: the column holds no times.
+    """
+    ends = pc.min_max(as_moments(column, name))
+    if not ends["min"].is_valid:
+        return None
+    first, last = (ends[end].as_py().astimezone(UTC) for end in ("min", "max"))
+    return first, last
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        return column.dictionary_decode()
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _numpy(column: pa.Array) -> Floats:
+    numbers: Floats = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    return numbers
+
+
+def _zoned(column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py())

@@ -1,0 +1,74 @@
+"""Whether a score is still the share it says, from counts by label and score bin."""
+
+import numpy as np
+from scipy.special import chdtrc
+
+from amends.measures.arrow import Counts, Floats
+from amends.measures.counting import NEGATIVE, POSITIVE
+from amends.measures.performance import MIDDLES, Estimate
+
+GROUPS = 10
+"""Groups of equal reference rows, by score, that calibration is compared on."""
+STEPS, TOLERANCE = 50, 1e-9
+LONGEST_STEP = 5.0
+
+
+def calibration_slope(scores: Counts) -> Estimate | None:
+    """Slope b of ``logit P(label = 1) = a + b logit(score)`` fitted by maximum likelihood.
+
+    Range (-inf, inf); 1 is calibrated, below 1 the scores are too extreme, above 1 too timid.
+    None where it has no finite maximum (the classes do not overlap, or one score for all).
+    Source: Cox (1958); Van Calster et al. (2019), "Calibration: the Achilles heel of predictive analytics".
+    """
+    rows = scores[[NEGATIVE, POSITIVE]].sum(axis=0).astype(float)
+    used = rows > 0
+    rows, hits = rows[used], scores[POSITIVE][used].astype(float)
+    x = np.column_stack([np.ones(used.sum()), np.log(MIDDLES[used] / (1 - MIDDLES[used]))])
+    beta = np.array([0.0, 1.0])
+    for _ in range(STEPS):
+        fitted = 1 / (1 + np.exp(-np.clip(x @ beta, -500, 500)))
+        information = (x * (rows * fitted * (1 - fitted))[:, None]).T @ x
+        if not np.isfinite(information).all() or np.linalg.cond(information) > 1 / np.finfo(float).eps:
+            return None
+        step = np.linalg.solve(information, x.T @ (hits - rows * fitted))
+        beta = beta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        if np.abs(step).max() < TOLERANCE:
+            return Estimate(float(beta[1]), float(np.sqrt(np.linalg.inv(information)[1, 1])))
+    return None
+
+
+def calibration_error(reference: Counts, current: Counts) -> tuple[float, float, float]:
+    """Expected calibration error of both windows on the same groups of scores, and whether they differ.
+
+    ``sum_g n_g / n |mean label_g - mean score_g|`` over groups of equal reference rows. Range [0, 1]; 0 means
+    that of the rows scored s a share s is positive.
+
+    :returns: reference's error, current's error, and the chi-square p value of equal residuals in all groups.
+    Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian
+    binning".
+    """
+    rows = reference[[NEGATIVE, POSITIVE]].sum(axis=0)
+    number = ((np.cumsum(rows) - rows / 2) / max(rows.sum(), 1) * GROUPS).astype(np.int64)
+    group = np.minimum(number, GROUPS - 1)
+    (n, mean, error), (m, mean_now, error_now) = (_residuals(one, group) for one in (reference, current))
+    both = (n > 1) & (m > 1)
+    spread = (np.square(error) + np.square(error_now))[both]
+    gap = (mean_now - mean)[both]
+    statistic = float((np.square(gap)[spread > 0] / spread[spread > 0]).sum())
+    p = float(chdtrc(max(int((spread > 0).sum()), 1), statistic))
+    return _weighted(n, mean), _weighted(m, mean_now), p
+
+
+def _residuals(scores: Counts, group: Counts) -> tuple[Floats, Floats, Floats]:
+    """Rows, mean of label - score and its standard error, by group."""
+    hits, misses = scores[POSITIVE].astype(float), scores[NEGATIVE].astype(float)
+    n: Floats = np.bincount(group, weights=hits + misses, minlength=GROUPS).astype(np.float64)
+    total = np.bincount(group, weights=hits * (1 - MIDDLES) - misses * MIDDLES, minlength=GROUPS)
+    square = np.bincount(group, weights=hits * (1 - MIDDLES) ** 2 + misses * MIDDLES**2, minlength=GROUPS)
+    safe = np.maximum(n, 1)
+    mean = total / safe
+    return n, mean, np.sqrt(np.maximum(square / safe - mean**2, 0) / safe)
+
+
+def _weighted(rows: Floats, residuals: Floats) -> float:
+    return float((rows * np.abs(residuals)).sum() / max(rows.sum(), 1))

@@ -1,0 +1,168 @@
+"""The same rows scored by two versions, side by side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amends.domain.spec import ModelSpec
+from amends.errors import DataError
+from amends.measures.arrow import Counts, Floats, as_floats, as_levels
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Side:
+    """One version's scores and decisions (0/1) on the paired rows."""
+
+    score: Floats
+    decision: Counts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairedRows:
+    """Labelled rows that both versions scored, in the order of their ids.
+
+    ``groups``: by attribute, the group number of each row and the groups' names.
+    ``given``: rows in the files; ``unscored``: rows that the candidate alone left without a usable score.
+    """
+
+    label: Counts
+    champion: Side
+    candidate: Side
+    groups: Mapping[tuple[str, ...], tuple[Counts, tuple[str, ...]]]
+    given: int
+    unscored: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that the comparison rests on."""
+        return len(self.label)
+
+
+def align(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Bring both versions' rows into the order of their ids.
+
+    :returns: both with the champion's columns; what the candidate's lacks is taken from the champion's.
+    :raises DataError: a column is missing, an id is null or repeated, or the rows are not the same.
+    """
+    c = spec.columns
+    _require("champion", champion, c.all)
+    _require("candidate", candidate, (c.id, c.score, c.predicted_label, c.label))
+    champion, candidate = _sorted("champion", champion, c.id), _sorted("candidate", candidate, c.id)
+    _same_rows(champion.column(c.id), candidate.column(c.id))
+    columns = {
+        name: (candidate if name in candidate.column_names else champion).column(name)
+        for name in champion.column_names
+    }
+    return champion, pa.table(columns)
+
+
+def pair_rows(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRows:
+    """Put two versions' aligned rows (:func:`align`) side by side.
+
+    :raises DataError: their labels differ, or labels and decisions are not 0 and 1.
+    """
+    label = _label(spec, champion, candidate)
+    ours, theirs = _side(spec, "champion", champion), _side(spec, "candidate", candidate)
+    kept = np.isfinite(ours.score) & np.isfinite(theirs.score) & np.isfinite(label)
+    return PairedRows(
+        label=label[kept].astype(np.int64),
+        champion=_only(ours, kept),
+        candidate=_only(theirs, kept),
+        groups=_groups(champion, spec.columns.sensitive, kept),
+        given=len(label),
+        unscored=int((np.isfinite(ours.score) & ~np.isfinite(theirs.score)).sum()),
+    )
+
+
+def _require(word: str, table: pa.Table, columns: tuple[str, ...]) -> None:
+    repeated = [name for name in columns if table.column_names.count(name) > 1]
+    if repeated:
+        raise DataError(f"the {word}'s rows have column {repeated[0]!r} twice. Keep it once.")
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"the {word}'s rows lack column {missing[0]!r}. Add it, or correct columns in the spec."
+        )
+
+
+def _sorted(word: str, table: pa.Table, name: str) -> pa.Table:
+    ids = table.column(name).cast(pa.string())
+    if ids.null_count:
+        raise DataError(f"{ids.null_count} of the {word}'s rows have no {name!r}. Give every row its id.")
+    distinct = pc.count_distinct(ids).as_py()
+    if distinct < len(ids):
+        raise DataError(
+            f"{len(ids) - distinct} of the {word}'s {len(ids)} rows repeat an id ({name!r}). "
+            "Keep each row once."
+        )
+    table = table.set_column(table.column_names.index(name), name, ids)
+    return table.take(pc.sort_indices(ids))
+
+
+def _same_rows(champion: pa.ChunkedArray, candidate: pa.ChunkedArray) -> None:
+    if champion.equals(candidate):
+        return
+    lost = len(champion) - pc.sum(pc.is_in(champion, value_set=candidate.combine_chunks())).as_py()
+    extra = len(candidate) - pc.sum(pc.is_in(candidate, value_set=champion.combine_chunks())).as_py()
+    raise DataError(
+        f"champion and candidate did not score the same rows: the candidate lacks {lost} of {len(champion)} "
+        f"and has {extra} others. Score one set of rows with both versions."
+    )
+
+
+def _label(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> Floats:
+    name = spec.columns.label
+    ours, theirs = (_binary("label", table.column(name), name) for table in (champion, candidate))
+    differ = int(((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)).sum())
+    if differ:
+        raise DataError(
+            f"{differ} rows have another {name!r} in the candidate's file than in the champion's. "
+            "Score one set of rows with both versions."
+        )
+    return np.where(np.isfinite(ours), ours, theirs)
+
+
+def _side(spec: ModelSpec, word: str, table: pa.Table) -> Side:
+    c = spec.columns
+    score, _ = as_floats(table.column(c.score))
+    with np.errstate(invalid="ignore"):
+        score = np.where((score >= 0) & (score <= 1), score, np.nan)
+    decision = _binary(f"{word}'s decision", table.column(c.predicted_label), c.predicted_label)
+    score = np.where(np.isfinite(decision), score, np.nan)
+    return Side(score=score, decision=np.where(np.isfinite(decision), decision, 0).astype(np.int64))
+
+
+def _binary(what: str, column: pa.ChunkedArray, name: str) -> Floats:
+    values, unreadable = as_floats(column)
+    known = values[np.isfinite(values)]
+    if unreadable or not np.isin(known, (0.0, 1.0)).all():
+        raise DataError(f"the {what} in column {name!r} is not always 0, 1 or null. Write 0 and 1.")
+    return values
+
+
+def _only(side: Side, kept: npt.NDArray[np.bool_]) -> Side:
+    return Side(score=side.score[kept], decision=side.decision[kept])
+
+
+def _groups(
+    table: pa.Table, attributes: tuple[str, ...], kept: npt.NDArray[np.bool_]
+) -> dict[tuple[str, ...], tuple[Counts, tuple[str, ...]]]:
+    """Number the groups of each attribute, and of all attributes together where there are several."""
+    levels = {name: as_levels(table.column(name)).to_pylist() for name in attributes}
+    asked = [(name,) for name in attributes] + ([attributes] if len(attributes) > 1 else [])
+    found: dict[tuple[str, ...], tuple[Counts, tuple[str, ...]]] = {}
+    for names in asked:
+        texts = [" & ".join(row) for row in zip(*(_named(levels[name]) for name in names), strict=True)]
+        known, numbers = np.unique(np.array(texts, dtype=object)[kept], return_inverse=True)
+        found[names] = (numbers.astype(np.int64), tuple(str(one) for one in known))
+    return found
+
+
+def _named(levels: list[str | None]) -> list[str]:
+    return [MISSING if level is None else level for level in levels]

@@ -1,0 +1,197 @@
+"""What a digest keeps of one column: counts that add up over files, days and workers."""
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from amends.errors import DataError
+from amends.measures.arrow import Counts, Floats
+
+BINS = 16_384
+"""Bins of a numeric column's grid (Wasserstein bounds are at most about 8 / BINS of a deviation wide)."""
+MAX_LEVELS = 10_000
+"""Levels of a categorical column that are counted one by one; the rest share an overflow count."""
+
+
+LARGEST = 1e140
+"""Numbers beyond this count as infinite: the sum of their squares would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale-free axis: ``u = (x - mean) / (sd + |x - mean|)`` in (-1, 1), cut in BINS equal bins.
+
+    No minimum or maximum has to be known, and heavy tails are included.
+    """
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def around(cls, numbers: Floats) -> "Axis":
+        """Axis for a column, from a sample of it; a constant or empty sample gets unit scale."""
+        kept = numbers[np.abs(numbers) <= LARGEST]
+        mean, sd = (float(kept.mean()), float(kept.std())) if len(kept) else (0.0, 1.0)
+        return cls(mean, sd or 1.0)
+
+    def bins(self, numbers: Floats) -> Counts:
+        """Bin number of each finite number."""
+        away = numbers - self.mean
+        units = away / (self.sd + np.abs(away))
+        indices: Counts = np.clip(((units + 1.0) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
+        return indices
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NumericProfile:
+    """A numeric column: exact counts and moments, and counts and sums on the axis's bins.
+
+    ``nulls`` includes NaN; ``unreadable`` values were there but are no numbers; ``non_finite`` are infinite
+    or beyond LARGEST.
+    ``shift`` and ``square`` are the sums of ``x - axis.mean`` and of its square over finite values.
+    """
+
+    axis: Axis
+    count: int
+    nulls: int
+    non_finite: int
+    unreadable: int
+    minimum: float | None
+    maximum: float | None
+    shift: float
+    square: float
+    counts: Counts
+    sums: Floats
+
+    @classmethod
+    def of(cls, axis: Axis, numbers: Floats, unreadable: int = 0) -> "NumericProfile":
+        """Profile numbers on an axis."""
+        nulls = int(np.isnan(numbers).sum())
+        kept = numbers[np.abs(numbers) <= LARGEST]
+        bins, away = axis.bins(kept), kept - axis.mean
+        return cls(
+            axis=axis, count=len(kept), nulls=nulls - unreadable, unreadable=unreadable,
+            non_finite=len(numbers) - nulls - len(kept),
+            minimum=float(kept.min()) if len(kept) else None,
+            maximum=float(kept.max()) if len(kept) else None,
+            shift=float(away.sum()), square=float(np.square(away).sum()),
+            counts=np.bincount(bins, minlength=BINS).astype(np.int64),
+            sums=np.bincount(bins, weights=kept, minlength=BINS).astype(np.float64),
+        )  # fmt: skip
+
+    @property
+    def mean(self) -> float | None:
+        """Exact mean of the finite values."""
+        return self.axis.mean + self.shift / self.count if self.count else None
+
+    @property
+    def sd(self) -> float | None:
+        """Exact standard deviation (population) of the finite values."""
+        if not self.count:
+            return None
+        variance = self.square / self.count - (self.shift / self.count) ** 2
+        return math.sqrt(max(variance, 0.0))
+
+    def slices(self, n: int) -> Floats:
+        """Means of n equal quantile slices of the finite values: n numbers that stand for all, sorted."""
+        used = self.counts > 0
+        counts, sums = self.counts[used], self.sums[used]
+        edges = np.concatenate([[0.0], np.cumsum(counts)])
+        totals = np.concatenate([[0.0], np.cumsum(sums)])
+        at = np.linspace(0.0, edges[-1], n + 1)
+        means: Floats = np.diff(np.interp(at, edges, totals)) * (n / edges[-1])
+        return means
+
+    def quantile(self, share: float) -> float | None:
+        """Value below which a share of the finite values lies, to the width of a bin (its mean is given)."""
+        if not self.count:
+            return None
+        spot = int(np.searchsorted(np.cumsum(self.counts), share * self.count, side="left"))
+        while not self.counts[spot]:
+            spot += 1
+        return float(self.sums[spot] / self.counts[spot])
+
+    def merge(self, other: "NumericProfile") -> "NumericProfile":
+        """Profile of both windows' rows. :raises DataError: the axes differ."""
+        if self.axis != other.axis:
+            raise DataError(
+                "digests with different grids cannot be merged. Digest both with the same reference."
+            )
+        lows = [x for x in (self.minimum, other.minimum) if x is not None]
+        highs = [x for x in (self.maximum, other.maximum) if x is not None]
+        return NumericProfile(
+            axis=self.axis, count=self.count + other.count, nulls=self.nulls + other.nulls,
+            non_finite=self.non_finite + other.non_finite, unreadable=self.unreadable + other.unreadable,
+            minimum=min(lows, default=None), maximum=max(highs, default=None),
+            shift=self.shift + other.shift, square=self.square + other.square,
+            counts=self.counts + other.counts, sums=self.sums + other.sums,
+        )  # fmt: skip
+
+    def document(self) -> dict[str, Any]:
+        """Return the profile as JSON; only bins in use are written."""
+        used = np.flatnonzero(self.counts)
+        return {
+            "mean": self.axis.mean, "sd": self.axis.sd, "count": self.count, "nulls": self.nulls,
+            "non_finite": self.non_finite, "unreadable": self.unreadable,
+            "minimum": self.minimum, "maximum": self.maximum,
+            "shift": self.shift, "square": self.square,
+            "bins": pack(used, "<i4"),
+            "counts": pack(self.counts[used], "<i8"), "sums": pack(self.sums[used], "<f8"),
+        }  # fmt: skip
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "NumericProfile":
+        """Rebuild a profile from :meth:`document`."""
+        counts, sums = np.zeros(BINS, np.int64), np.zeros(BINS)
+        used = unpack(document["bins"], "<i4")
+        counts[used], sums[used] = unpack(document["counts"], "<i8"), unpack(document["sums"], "<f8")
+        plain = ("count", "nulls", "non_finite", "unreadable", "minimum", "maximum", "shift", "square")
+        values: dict[str, Any] = {name: document[name] for name in plain}
+        return cls(axis=Axis(document["mean"], document["sd"]), counts=counts, sums=sums, **values)
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalProfile:
+    """A categorical column: counts by level, nulls, and how many rows fell past MAX_LEVELS levels."""
+
+    counts: Mapping[str, int]
+    nulls: int
+    overflow: int = 0
+
+    @property
+    def count(self) -> int:
+        """Rows that have a value."""
+        return sum(self.counts.values()) + self.overflow
+
+    def merge(self, other: "CategoricalProfile") -> "CategoricalProfile":
+        """Profile of both windows' rows."""
+        counts, overflow = dict(self.counts), self.overflow + other.overflow
+        for level, n in other.counts.items():
+            if level in counts or len(counts) < MAX_LEVELS:
+                counts[level] = counts.get(level, 0) + n
+            else:
+                overflow += n
+        return CategoricalProfile(counts, self.nulls + other.nulls, overflow)
+
+    def document(self) -> dict[str, Any]:
+        """Return the profile as JSON."""
+        return {"counts": dict(self.counts), "nulls": self.nulls, "overflow": self.overflow}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "CategoricalProfile":
+        """Rebuild a profile from :meth:`document`."""
+        return cls(dict(document["counts"]), document["nulls"], document["overflow"])
+
+
+def pack(numbers: Any, kind: str) -> str:
+    """Write an array as base64 of its little-endian bytes: exact and quick."""
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode()
+
+
+def unpack(text: str, kind: str) -> Any:
+    """Read an array that :func:`pack` wrote."""
+    return np.frombuffer(base64.b64decode(text), dtype=kind)

@@ -1,0 +1,170 @@
+"""What can be wrong with a window's rows before any statistic is believed: measured, not yet judged."""
+
+from collections.abc import Iterator, Mapping
+
+from amends.domain.findings import Category
+from amends.domain.spec import ModelSpec
+from amends.measures.digests import WindowDigest
+from amends.measures.proportions import newcombe, wilson
+from amends.measures.quality_columns import categorical_checks, numeric_checks
+from amends.measures.quality_pairs import swapped_checks
+from amends.measures.quality_record import Check, Limits, at_most, surely_varied
+from amends.measures.quality_shapes import shape_checks
+from amends.measures.quality_window import decision_checks, lasting, seconds, time_checks
+
+FAMILIES = {
+    "number": ("int", "uint", "float", "double", "halffloat", "decimal", "bool"),
+    "text": ("string", "large_string", "dictionary"),
+    "time": ("timestamp", "date", "time"),
+}
+
+
+def quality_checks(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
+) -> list[Check]:
+    """Measure a window against the reference, column by column.
+
+    :param limits: the policy's numbers of section ``quality``.
+    """
+    both = reference, current
+    return [
+        *_schema(spec, *both),
+        *_nulls(spec, *both, limits),
+        *_rows(spec, *both, limits),
+        *time_checks(spec, *both),
+        *decision_checks(spec, *both, limits),
+        *_labels(spec, *both, limits),
+        *_columns(spec, *both, limits),
+    ]
+
+
+def _schema(spec: ModelSpec, reference: WindowDigest, current: WindowDigest) -> Iterator[Check]:
+    for name in spec.columns.all:
+        if name not in current.types:
+            yield at_most(
+                "column_missing", name, 1.0, 0.0, n=current.rows, note="the window lacks this column"
+            )
+        elif name in reference.types and current.nulls.get(name, 0) < current.rows:
+            before, now = (one.types[name] for one in (reference, current))
+            changed = float(family(before) != family(now))
+            note = f"the column arrived as {now}, was {before}"
+            yield at_most("type_changed", name, changed, 0.0, n=current.rows, note=note)
+    new = sorted(set(current.types) - set(reference.types))
+    gone = sorted(set(reference.types) - set(current.types) - set(spec.columns.all))
+    if new or gone:
+        note = f"{len(new)} columns are new and {len(gone)} are gone; the model uses none of them"
+        yield Check(
+            metric="unused_columns_changed", column=None, value=float(len(new) + len(gone)), note=note
+        )
+
+
+def family(kind: str) -> str:
+    """Family of an Arrow type: int64 and double are both numbers, so that a widened column is not retyped."""
+    for name, prefixes in FAMILIES.items():
+        if kind.startswith(prefixes):
+            return name
+    return kind
+
+
+def _nulls(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
+) -> Iterator[Check]:
+    c = spec.columns
+    required = {c.id, c.timestamp, c.score, c.predicted_label}
+    for name in c.all:
+        if name == c.label or name not in current.types:
+            continue
+        hits, before = current.nulls[name], reference.nulls.get(name, 0)
+        if name in required:
+            interval, limit = wilson(hits, current.rows), limits["required_null_share"]
+            kind, value = "required_null_share", hits / current.rows
+        else:
+            interval = newcombe(hits, current.rows, before, reference.rows)
+            kind, value = "null_increase", hits / current.rows - before / reference.rows
+            limit = limits["null_increase" if before else "null_increase_from_none"]
+        yield at_most(
+            kind, name, value, limit, interval=interval, n=current.rows,
+            reference_value=0.0, note=f"{hits} of {current.rows} values are null, "
+            f"{before} of {reference.rows} in the reference",
+        )  # fmt: skip
+
+
+def _rows(spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits) -> Iterator[Check]:
+    yield at_most(
+        "duplicate_id_share",
+        spec.columns.id,
+        current.duplicate_ids / current.rows,
+        limits["duplicate_id_share"],
+        interval=wilson(current.duplicate_ids, current.rows),
+        reference_value=reference.duplicate_ids / reference.rows,
+        n=current.rows,
+        note=f"{current.duplicate_ids} ids stand in more than one row",
+    )
+    before, now = _rate(reference), _rate(current)
+    if before and now:
+        yield Check(
+            metric="volume_ratio", column=None, value=now / before, low=limits["volume_ratio_low"],
+            high=limits["volume_ratio_high"], reference_value=1.0, n=current.rows,
+            note=f"{now:.3g} rows an hour, {before:.3g} in the reference",
+        )  # fmt: skip
+
+
+def _rate(window: WindowDigest) -> float | None:
+    span = seconds(window)
+    return window.rows * 3600 / span if span else None
+
+
+def _labels(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
+) -> Iterator[Check]:
+    name = spec.columns.label
+    if not current.labelled:
+        yield Check(
+            metric="label_availability", column=name, category=Category.LABEL_QUALITY, value=0.0,
+            n=current.rows, blind="no label has arrived yet: nothing that needs labels can be said",
+        )  # fmt: skip
+        return
+    yield Check(
+        metric="label_availability", column=name, category=Category.LABEL_QUALITY,
+        value=current.labelled / current.rows, reference_value=reference.labelled / reference.rows,
+        n=current.rows, note=f"{current.labelled} of {current.rows} rows have their label",
+    )  # fmt: skip
+    if name in current.categorical and reference.labelled:
+        yield from _classes(
+            name, reference.categorical[name].counts, current.categorical[name].counts, limits
+        )
+
+
+def _classes(name: str, before: Mapping[str, int], now: Mapping[str, int], limits: Limits) -> Iterator[Check]:
+    rows = sum(now.values())
+    strange = sum(count for level, count in now.items() if level not in before)
+    yield at_most(
+        "unknown_class_share", name, strange / rows, limits["unknown_class_share"],
+        interval=wilson(strange, rows), n=rows, category=Category.LABEL_QUALITY,
+        note=f"{strange} labels are of a class that the reference does not have",
+    )  # fmt: skip
+    if len(before) > 1:
+        sure = surely_varied(max(before.values()) / sum(before.values()), rows)
+        yield Check(
+            metric="classes", column=name, category=Category.LABEL_QUALITY, value=float(len(now)), low=2.0,
+            evidence=1.0 if sure and len(now) == 1 else 2.0, reference_value=float(len(before)), n=rows,
+            note=f"labels of {len(now)} classes, {len(before)} in the reference",
+        )  # fmt: skip
+
+
+def _columns(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
+) -> Iterator[Check]:
+    score, binary = spec.columns.score, spec.task == "binary_classification"
+    length = lasting(reference, current)
+    for name, profile in current.numeric.items():
+        before = reference.numeric[name]
+        bounded = binary and name == score
+        yield from numeric_checks(name, before, profile, limits, bounded=bounded, lasting=length)
+        if name == score or name in spec.columns.numeric:
+            yield from shape_checks(name, before, profile, limits)
+    levelled = tuple(dict.fromkeys((*spec.columns.categorical, *spec.columns.sensitive)))
+    for name in levelled:
+        pair = reference.categorical[name], current.categorical[name]
+        yield from categorical_checks(name, *pair, limits, lasting=length)
+    yield from swapped_checks(spec.columns.numeric, levelled, reference, current, limits)

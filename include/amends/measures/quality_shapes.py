@@ -1,0 +1,123 @@
+"""Checks on a numeric column's shape: turned or transformed values, one value over and over, fractions."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from amends.measures.arrow import Counts, Floats
+from amends.measures.profiles import NumericProfile
+from amends.measures.proportions import wilson
+from amends.measures.quality_columns import LEAST_VALUES, SLICES, TRIM, bin_width, deviation, misfit
+from amends.measures.quality_record import Check, Limits, at_most
+
+TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {
+    "with their sign turned": lambda x: -x[::-1],
+    "as logarithms": np.log,
+    "as logarithms of one more": np.log1p,
+    "as decimal logarithms": np.log10,
+    "standardised to mean 0 and deviation 1": lambda x: (x - x.mean()) / x.std(),
+}
+"""What a pipeline does to a column when a step runs twice or not at all, by quantiles."""
+FEW = 3
+"""Values under which whole numbers are a flag and not a count."""
+OFTEN = 3
+"""A value counts as repeated when it is so many times as common as any value was before."""
+SHARP = 0.01
+"""In deviations of the window: wider bins do not tell one value from its neighbours."""
+HALF = 0.5
+"""Bins wider than this do not tell whole numbers from fractions."""
+
+
+def shape_checks(
+    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
+) -> Iterator[Check]:
+    """Checks on how the values of a column lie, beside where they lie."""
+    if min(reference.count, current.count) < LEAST_VALUES:
+        return
+    yield _repeated(name, reference, current, limits)
+    if reference.minimum != reference.maximum:
+        yield _transformed(name, reference, current, limits)
+        yield from _fractions(name, reference, current, limits)
+
+
+def _repeated(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
+    """Find one value that fills a column where no value was ever nearly as common: a default, a stuck feed.
+
+    Columns of few common values (tariffs, counts, flags) may move among them, and rounding makes many.
+    """
+    before = reference.counts / reference.count
+    rise = current.counts / current.count - before
+    second, spot = np.argsort(rise)[-2:]
+    hits, commonest = int(current.counts[spot]), float(before.max())
+    limit = min(max(limits["repeated_value_share"], OFTEN * commonest), 1.0)
+    value = float(current.sums[spot]) / max(hits, 1)
+    alone = rise[second] <= rise[spot] / OFTEN
+    if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
+        hits = 0
+    return at_most(
+        "repeated_value_share", name, hits / current.count, limit, interval=wilson(hits, current.count),
+        reference_value=float(before[spot]), n=current.count,
+        note=f"{hits} values are {value:.6g}; the commonest value was {commonest:.1%} of the reference",
+    )  # fmt: skip
+
+
+def _transformed(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
+    now = current.slices(SLICES)
+    grain = float(bin_width(current, np.median(now)))
+    said = transform(reference.slices(SLICES), now, limits, grain)
+    note = f"values lie as the reference's would {said}" if said else "values are not a function of old ones"
+    return at_most("transformed", name, float(bool(said)), 0.0, n=current.count, note=note)
+
+
+def transform(before: Floats, now: Floats, limits: Limits, grain: float = 0.0) -> str:
+    """Name the function that takes the reference's quantiles to the window's; empty where none does.
+
+    The values have to have moved by ``unit_moved`` of the reference's mean absolute deviation, and to lie
+    within half of ``unit_misfit`` of the transformed ones, in deviations of these.
+
+    :param before: quantile-slice means of the reference, sorted; ``now`` likewise.
+    :param grain: what ``now`` does not resolve; it widens the misfit, at most to ``unit_misfit``.
+    """
+    old, new = before[TRIM], now[TRIM]
+    scale, misfits = deviation(old), limits["unit_misfit"]
+    if scale == 0 or misfit(new, old, scale) < limits["unit_moved"]:
+        return ""
+    for word, function in TRANSFORMS.items():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            wanted = function(old)
+        if not np.isfinite(wanted).all() or not deviation(wanted):
+            continue
+        blur = min(grain / deviation(wanted) / 2, misfits / 2)
+        if misfit(new, wanted, deviation(wanted)) <= misfits / 2 + blur:
+            return word
+    return ""
+
+
+def _fractions(
+    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
+) -> Iterator[Check]:
+    """Look for fractions in a column of whole numbers whose values moved: they were divided or filled in."""
+    means, _ = _used(reference)
+    if len(means) < FEW or not _whole(means).all():
+        return
+    old, new = reference.slices(SLICES)[TRIM], current.slices(SLICES)[TRIM]
+    moved = misfit(new, old, deviation(old)) > limits["unit_misfit"] if deviation(old) else False
+    values, counts = _used(current)
+    fine = bin_width(current, values) < HALF
+    hits = int(counts[fine & ~_whole(values)].sum()) if moved else 0
+    yield at_most(
+        "fraction_share", name, hits / current.count, limits["fraction_share"],
+        interval=wilson(hits, current.count), reference_value=0.0, n=current.count,
+        note=f"{hits} values are fractions in a column of whole numbers",
+    )  # fmt: skip
+
+
+def _used(profile: NumericProfile) -> tuple[Floats, Counts]:
+    used = np.flatnonzero(profile.counts)
+    means: Floats = profile.sums[used] / profile.counts[used]
+    return means, profile.counts[used]
+
+
+def _whole(values: Floats) -> Any:
+    return np.isclose(values, np.round(values), rtol=0, atol=1e-9)

@@ -1,0 +1,191 @@
+"""What the response's tasks do: find the incident's desk, call one verb, hand on an id or a small fact.
+
+Nothing that another task says is believed: each step reads its facts from the ledger by incident id.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from amends.domain.events import EventKind
+from amends.domain.incident import open_incident_of
+from amends.errors import BadInput
+from amends.orchestration.api import read_answers, run_link, task_of
+from amends.orchestration.bootstrap import ledger, services
+from amends.orchestration.failures import failed_tasks, reason_of
+from amends.orchestration.settings import read_shelf
+from amends.workflow import approve, narrate, remediate, respond
+
+if TYPE_CHECKING:
+    from amends.domain.approval import Answer
+    from amends.domain.spec import ModelSpec
+    from amends.ports import Services
+
+log = logging.getLogger(__name__)
+
+SIGN_OFF = "sign_off"
+"""The task group that asks people."""
+
+
+def desk(incident: str) -> "tuple[Services, ModelSpec]":
+    """Ports and spec of an incident's model."""
+    spec = read_shelf().spec(respond.incident_of(ledger(), incident).model)
+    return services(spec), spec
+
+
+def author(dag_run: Any) -> str:
+    """Who asked for a run: a person by login where it was triggered by hand, else ``amends``."""
+    by_hand = str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "manual"
+    return (dag_run.triggering_user_name or "unknown person") if by_hand else "amends"
+
+
+def resolve_incident(params: Mapping[str, Any], dag_run: Any) -> str:
+    """Say which incident the run answers; a run by hand without one opens it, a rehearsal never does."""
+    named = params["incident"]
+    if not named and not params["model"]:
+        raise BadInput("neither an incident nor a model was given. Trigger again with one of them.")
+    spec = read_shelf().spec(params["model"] or respond.incident_of(ledger(), named).model)
+    if not named and params["dry_run"] and not open_incident_of(ledger().events(model=spec.name)):
+        raise BadInput(f"model {spec.name!r} has no open incident to rehearse. Name one, or untick dry_run.")
+    return respond.resolve(
+        services(spec), spec, incident=named, request=dag_run.run_id, reason=params["reason"],
+        actor=author(dag_run), day=dag_run.run_after,
+    )  # fmt: skip
+
+
+def freeze_evidence(incident: str, *, dry_run: bool) -> str | None:
+    """Freeze the evidence; a rehearsal freezes nothing, so that the real run sees the world as it is then."""
+    return None if dry_run else respond.freeze(*desk(incident), incident)
+
+
+def decide(incident: str, params: Mapping[str, Any], dag_run: Any) -> dict[str, Any]:
+    """Record the plan and return it."""
+    return respond.decide(
+        *desk(incident), incident, action=params["action"], actor=author(dag_run), dry_run=params["dry_run"]
+    )
+
+
+def _plan(incident: str) -> dict[str, Any]:
+    found, _ = desk(incident)
+    return respond.only(found, incident, EventKind.DECISION_MADE)
+
+
+REMEDIES = {"retrain": "retrain", "people": "hand_to_people", "none": "nothing_more"}
+"""Task that carries out each remedy of a plan."""
+
+
+def containment(incident: str) -> str:
+    """Task that the recorded plan goes on with: roll back at once, or leave production as it is."""
+    return "roll_back" if _plan(incident)["contain"] else "leave_in_production"
+
+
+def remedy(incident: str) -> str:
+    """Task that carries out the recorded plan's remedy."""
+    return {"retrain": "retrain", "people": "hand_to_people", "none": "nothing_more"}[
+        _plan(incident)["remedy"]
+    ]
+
+
+def roll_back(incident: str) -> dict[str, Any]:
+    """Return production to the newest good version."""
+    return respond.contain(*desk(incident), incident)
+
+
+def reproduce(incident: str) -> dict[str, Any]:
+    """Score the failing and the previous version on the frozen rows."""
+    return remediate.reproduce(*desk(incident), incident)
+
+
+def retrain(incident: str) -> dict[str, Any]:
+    """Train a candidate on recent labelled rows and register it."""
+    return remediate.retrain(*desk(incident), incident)
+
+
+def validate(incident: str) -> dict[str, Any]:
+    """Compare candidate and champion on the same rows: blessed or not, with reasons."""
+    return remediate.validate(*desk(incident), incident)
+
+
+def refuse(incident: str) -> dict[str, Any]:
+    """End the remedy of a candidate that was not blessed."""
+    return approve.refuse_unblessed(*desk(incident), incident)
+
+
+def hand_to_people(incident: str) -> dict[str, Any]:
+    """Record that a person has to go on."""
+    return respond.hand_to_people(*desk(incident), incident)
+
+
+def nothing_more(incident: str) -> bool:
+    """Close the incident, or leave it to the watch where production was rolled back."""
+    return respond.close_quiet(*desk(incident), incident)
+
+
+def reviewers(incident: str, dag_run: Any) -> list[str]:
+    """Tasks that ask the roles; none where validation did not bless the candidate."""
+    found, spec = desk(incident)
+    if not respond.only(found, incident, EventKind.CANDIDATE_VALIDATED)["blessed"]:
+        return []
+    link = run_link(dag_run.dag_id, dag_run.run_id)
+    asked = approve.request_approvals(found, spec, incident, link=link)
+    return [f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]]
+
+
+def question(incident: str, dag_run: Any) -> dict[str, Any]:
+    """Subject, body and time-out of the question to a person, written from the ledger."""
+    found, spec = desk(incident)
+    link = run_link(dag_run.dag_id, dag_run.run_id)
+    asked = approve.request_approvals(found, spec, incident, link=link)
+    limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
+    return {"subject": asked["subject"], "body": asked["body"], "seconds": limit.total_seconds()}
+
+
+def answers(incident: str, dag_run: Any) -> "list[Answer]":
+    """Read from Airflow's own record what the required roles answered in a run."""
+    found, _ = desk(incident)
+    asked = respond.only(found, incident, EventKind.APPROVAL_REQUESTED)
+    limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
+    tasks = {role: f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]}
+    return read_answers(dag_run.dag_id, dag_run.run_id, tasks, within=limit)
+
+
+def record_answers(incident: str, dag_run: Any) -> int:
+    """Copy the answers into the ledger."""
+    return approve.record_answers(*desk(incident), incident, answers(incident, dag_run))
+
+
+def promote(incident: str, dag_run: Any) -> dict[str, Any]:
+    """Promote, after reading Airflow's record and the ledger once more."""
+    return approve.promote_candidate(*desk(incident), incident, answers(incident, dag_run))
+
+
+def tell(ti: Any, dag_run: Any) -> str | None:
+    """Write the story from the ledger, with a word on each step that ended without one.
+
+    A run that never found its incident has no story; its last task shows it red.
+    """
+    incident = incident_of(ti, dag_run)
+    if incident is None:
+        return None
+    found, spec = desk(incident)
+    for step in failed_tasks(ti):
+        respond.step_failed(found, spec, incident, step=step, reason="it ended without giving a reason")
+    return narrate.narrate(found.ledger, incident)
+
+
+def incident_of(ti: Any, dag_run: Any) -> str | None:
+    """Incident that a run answers: what its first task said, or what it was triggered with."""
+    said = ti.xcom_pull(task_ids="understand.resolve_incident")
+    named = said or (dag_run.conf or {}).get("incident")
+    return str(named) if named and ledger().events(incident=str(named)) else None
+
+
+def step_failed(context: Any) -> None:
+    """Failure callback: append ``step_failed`` with the reason. Never raises."""
+    task = context["ti"].task_id
+    try:
+        incident = incident_of(context["ti"], context["dag_run"])
+        if incident:
+            respond.step_failed(*desk(incident), incident, step=task, reason=reason_of(context))
+    except Exception:
+        log.exception("step_failed of %s could not be recorded; the run's last step will try again", task)

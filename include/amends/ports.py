@@ -1,0 +1,175 @@
+"""What the workflow needs from the world. Adapters give it; fakes stand in for it in tests."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from amends.domain.events import ChainReport, Event, EventKind, NewEvent
+from amends.domain.findings import Finding
+from amends.domain.promotion import Champion, ModelVersion, Move
+from amends.domain.spec import ModelSpec
+from amends.domain.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from amends.domain.policy import Policy
+    from amends.measures.digests import WindowDigest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A row of the outbox: a fact that another DAG has to act on, until it is settled."""
+
+    id: int
+    topic: str
+    key: str
+    model: str
+    payload: Mapping[str, Any]
+
+
+class LedgerTransaction(Protocol):
+    """One transaction on one model, under that model's lock; all or nothing."""
+
+    def events(self, *, incident: str | None = None, kinds: Sequence[EventKind] = ()) -> Sequence[Event]:
+        """Events of the transaction's model, in order."""
+
+    def append(self, event: NewEvent) -> Event:
+        """Append; an event whose key is known is returned as it was recorded, nothing is written."""
+
+    def announce(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:
+        """Put a row in the outbox; a known (topic, key) stays as it is."""
+
+    def settle(self, topic: str, key: str) -> None:
+        """Mark an outbox row as acted upon."""
+
+    def champion(self) -> Champion | None:
+        """The champion by our record."""
+
+    def move_champion(self, move: Move) -> Champion:
+        """Compare and set: move the champion and append ``champion_moved`` with the move's key.
+
+        A move whose key was carried out before returns that champion.
+
+        :raises Superseded: the champion is no longer at ``move.seen_epoch`` (0: no champion yet).
+        """
+
+
+class Ledger(Protocol):
+    """The append-only record, its outbox, its evidence."""
+
+    def transaction(self, model: str) -> AbstractContextManager[LedgerTransaction]:
+        """Open a transaction under the model's lock; it commits on exit, rolls back on an error."""
+
+    def events(
+        self, *, model: str | None = None, incident: str | None = None, kinds: Sequence[EventKind] = ()
+    ) -> Sequence[Event]:
+        """Events in order of ``seq``, filtered."""
+
+    def pending(self, topic: str, model: str | None = None) -> Sequence[Announcement]:
+        """Outbox rows not settled yet, oldest first."""
+
+    def champion(self, model: str) -> Champion | None:
+        """The champion by our record."""
+
+    def put_evidence(self, kind: str, document: Mapping[str, Any]) -> str:
+        """Store a JSON document under its content digest; storing it again changes nothing."""
+
+    def evidence(self, digest: str) -> dict[str, Any]:
+        """Read a document back. :raises LedgerError: it is absent or no longer fits its digest."""
+
+    def verify(self) -> ChainReport:
+        """Walk the whole chain."""
+
+
+Scorer: TypeAlias = "Callable[[pd.DataFrame], pd.Series[float]]"
+"""Scores in [0, 1], one per row, in the frame's order."""
+
+
+class ModelRegistry(Protocol):
+    """Model versions and the champion alias (MLflow)."""
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        """All versions, newest first; an unknown model has none."""
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """One version. :raises ArtefactError: it does not exist."""
+
+    def aliased(self, model: str) -> str | None:
+        """Version number the champion alias points to now, or None."""
+
+    def point_champion(self, model: str, version: str) -> None:
+        """Set the champion alias and read it back. :raises Unavailable: the registry does not answer."""
+
+    def register(
+        self, model: str, estimator: Any, *, key: str, tags: Mapping[str, str],
+        example: "pd.DataFrame", metrics: Mapping[str, float],
+    ) -> ModelVersion:  # fmt: skip
+        """Store a fitted estimator as a version; the same key again returns the first call's version."""
+
+    def load(self, version: ModelVersion) -> Scorer:
+        """Check the artefact against its digest, load it, return its scoring function.
+
+        :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
+
+
+class WindowSource(Protocol):
+    """Rows of the prediction log, streamed as Arrow record batches."""
+
+    def batches(self, spec: ModelSpec, window: Window | None) -> "Iterator[pa.RecordBatch]":
+        """Rows of a window in bounded memory (None: all). :raises DataError, Unavailable: as named."""
+
+    def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
+        """First and last event time there is, or None where the log is empty."""
+
+
+class QualityGate(Protocol):
+    """Data-quality checks on a window before anything is believed (Great Expectations)."""
+
+    def check(self, spec: ModelSpec, reference: "WindowDigest", current: "WindowDigest") -> Sequence[Finding]:
+        """Findings of category data_quality and label_quality."""
+
+
+class Reporter(Protocol):
+    """A page for people to look at (Evidently), safe to open."""
+
+    def render(
+        self, spec: ModelSpec, reference: "WindowDigest", current: "WindowDigest", findings: Sequence[Finding]
+    ) -> str:
+        """HTML text."""
+
+
+class Trainer(Protocol):
+    """The user's training function."""
+
+    def train(self, spec: ModelSpec, rows: "pd.DataFrame") -> Any:
+        """Fit on rows with features and label; return an estimator with ``predict_proba``."""
+
+
+class FairnessMetrics(Protocol):
+    """Group metrics from a table of counts (Fairlearn)."""
+
+    def by_group(self, table: "pd.DataFrame", attributes: Sequence[str]) -> "pd.DataFrame":
+        """Rates per group, from columns ``attributes``, ``label``, ``predicted_label`` and ``count``.
+
+        :returns: one row a group: ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``, ...
+        :raises DataError: the table would make the library fail open (no 0/1 labels, nulls in an attribute).
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The ports a workflow verb may need, for one model, and the policy it goes by."""
+
+    ledger: Ledger
+    registry: ModelRegistry
+    source: WindowSource
+    quality: QualityGate
+    fairness: FairnessMetrics
+    reporter: Reporter
+    trainer: Trainer
+    policy: "Policy"

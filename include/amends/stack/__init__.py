@@ -1,0 +1,5 @@
+"""The embedded stack: PostgreSQL, MLflow and Airflow on this machine, all of it under one folder."""
+
+from amends.stack.control import Running, Status, down, status, up
+
+__all__ = ["Running", "Status", "down", "status", "up"]

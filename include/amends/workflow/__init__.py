@@ -1,0 +1,1 @@
+"""One verb per stage of a response. Ports come in as arguments; no vendor, no Airflow."""

@@ -1,0 +1,109 @@
+"""Assess a window against its reference: quality, drift, performance, fairness, leaks; then decide."""
+
+from collections.abc import Sequence
+
+from amends import __version__
+from amends.domain.assessment import Assessment, WindowSummary
+from amends.domain.decision import RANKING, Situation, decide
+from amends.domain.findings import Category, Finding, Verdict
+from amends.domain.policy import Policy
+from amends.domain.spec import ModelSpec
+from amends.domain.window import Window
+from amends.measures.digests import WindowDigest, digest_batches, require_comparable
+from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.workflow.judge_drift import judge_drift
+from amends.workflow.judge_fairness import judge_fairness
+from amends.workflow.judge_labels import judge_labels
+from amends.workflow.judge_leaks import judge_leaks
+from amends.workflow.judge_performance import judge_performance, scores_of
+
+
+def digest_window(
+    spec: ModelSpec, source: WindowSource, window: Window | None, like: WindowDigest | None = None
+) -> WindowDigest:
+    """Read a window's rows once and keep their digest.
+
+    :param like: the reference's digest, whose grid the window has to share; None for the reference itself.
+    """
+    return digest_batches(spec, source.batches(spec, window), like.grid if like else None)
+
+
+def assess(
+    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest,
+    *, quality: QualityGate, fairness: FairnessMetrics,
+) -> Assessment:  # fmt: skip
+    """Make every finding on a window and the call that the policy makes on them.
+
+    The spec's ``policy`` section is applied to the policy first.
+
+    :raises DataError: the digests are not of this spec, or not on one grid.
+    """
+    policy = policy.overridden(spec.policy, f"model {spec.name!r}")
+    require_comparable(spec, reference, current)
+    believed = tuple(quality.check(spec, reference, current))
+    findings = (
+        *believed,
+        *judge_drift(spec, policy, reference, current, _broken(believed)),
+        *judge_performance(spec, policy, reference, current),
+        *judge_fairness(spec, policy, reference, current, fairness),
+        *judge_leaks(spec, policy, reference, current),
+    )
+    if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
+        scores = scores_of(reference), scores_of(current)
+        findings = (*findings, *judge_labels(policy, *scores, spec.columns.label))
+    situation = Situation(
+        inputs=spec.columns.features, new_version=_new_version(policy, reference, current, findings)
+    )
+    return Assessment(
+        model=spec.name,
+        code_version=__version__,
+        policy_name=policy.name,
+        policy_digest=policy.digest,
+        reference=_summary(reference),
+        current=_summary(current),
+        findings=findings,
+        incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
+        details={"situation": {**situation.document(), "importance": spec.importance}},
+    )
+
+
+def _as_before(
+    policy: Policy, reference: WindowDigest, current: WindowDigest, findings: Sequence[Finding]
+) -> bool:
+    """Whether rows, inputs, scores and version are as they were, and performance can be judged."""
+    moved = {Category.DATA_QUALITY, Category.LABEL_QUALITY, Category.DATA_DRIFT, Category.PREDICTION_DRIFT}
+    judged = any(one.metric == RANKING and one.verdict in {Verdict.PASS, Verdict.BREACH} for one in findings)
+    steady = not any(one.is_breach and one.category in moved for one in findings)
+    return judged and steady and _new_version(policy, reference, current, findings) is None
+
+
+def _broken(findings: Sequence[Finding]) -> dict[str, str]:
+    """Columns that the gate does not believe, by the first check that failed."""
+    broken: dict[str, str] = {}
+    for finding in findings:
+        if finding.is_breach and isinstance(finding.column, str):
+            broken.setdefault(finding.column, finding.metric)
+    return broken
+
+
+def _new_version(
+    policy: Policy, reference: WindowDigest, current: WindowDigest, findings: Sequence[Finding]
+) -> str | None:
+    """A version that the reference hardly knows, and that answers most of the window or failed by itself."""
+    failed = {
+        finding.groups[0]
+        for finding in findings
+        if finding.category in {Category.PERFORMANCE, Category.CALIBRATION_DRIFT}
+        and finding.is_breach
+        and finding.groups
+    }
+    for version, rows in sorted(current.versions.items(), key=lambda pair: (-pair[1], pair[0])):
+        rare = reference.versions.get(version, 0) <= policy.limit("versions.rare") * reference.rows
+        main = rows >= policy.limit("versions.main") * current.rows
+        if version and rare and (main or version in failed):
+            return version
+    return None
+
+
+def _summary(window: WindowDigest) -> WindowSummary:
+    return WindowSummary(rows=window.rows, start=window.start, end=window.end, digest=window.digest)

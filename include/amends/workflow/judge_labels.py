@@ -1,0 +1,52 @@
+"""Findings on labels that neither the inputs nor the scores explain: turned around, or recorded by halves."""
+
+import numpy as np
+
+from amends.domain.findings import Category, Finding, Verdict
+from amends.domain.policy import Policy
+from amends.measures.arrow import Counts
+from amends.measures.label_noise import recording_loss
+from amends.measures.performance import auc, class_sizes
+
+
+def judge_labels(policy: Policy, before: Counts, now: Counts, column: str) -> list[Finding]:
+    """Judge whether labels, by score, are what a fault of their feed would make of the reference's.
+
+    Both ask for a ranking that was good and for enough labels. To be called where inputs, scores and version
+    are as before: then the labels are the likelier culprit.
+
+    :param before: the reference's scores by label; ``now`` the window's.
+    """
+    least = policy.limit("performance.min_class")
+    if min(*class_sizes(before), *class_sizes(now)) < least:
+        return []
+    return [_turned(policy, before, now, column), _half_recorded(policy, before, now, column)]
+
+
+def _turned(policy: Policy, before: Counts, now: Counts, column: str) -> Finding:
+    """Ranking below a coin, and as far below as it was above: 0 and 1 have changed places."""
+    was, is_now = auc(before), auc(now)
+    high = is_now.interval(policy.limit("performance.confidence"))[1]
+    limit = policy.limit("labels.turned_auc")
+    turned = high < limit and 1 - is_now.value > was.value - policy.limit("performance.auc_drop")
+    said = "0 and 1 seem to have changed places" if turned else "labels point the way they did"
+    return Finding(
+        category=Category.LABEL_QUALITY, metric="labels_turned", column=column,
+        verdict=Verdict.BREACH if turned else Verdict.PASS, value=is_now.value, reference_value=was.value,
+        threshold=limit, n=sum(class_sizes(now)),
+        reason=f"{said}: auc {is_now.value:.3f}, reference {was.value:.3f}",
+    )  # fmt: skip
+
+
+def _half_recorded(policy: Policy, before: Counts, now: Counts, column: str) -> Finding:
+    """One class recorded as the other at one rate, whatever the score: a feed does that, not the world."""
+    lost, label, fits = recording_loss(before, now, policy.limit("performance.confidence"))
+    limit = policy.limit("labels.recording_loss")
+    wrong = fits and lost > limit and bool(np.isfinite(lost))
+    said = f"as if {lost:.0%} of the rows of label {label} were recorded as {1 - label}, whatever the score"
+    return Finding(
+        category=Category.LABEL_QUALITY, metric="recording_loss", column=column,
+        verdict=Verdict.BREACH if wrong else Verdict.PASS, value=lost if fits else 0.0, reference_value=0.0,
+        threshold=limit, n=sum(class_sizes(now)),
+        reason=said if fits else "labels by score are not what a lossy feed would make of the reference's",
+    )  # fmt: skip

@@ -1,0 +1,198 @@
+"""Answer an incident: freeze, decide, contain; each step re-reads its facts in the ledger."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from amends import __version__
+from amends.domain.canonical import digest_of
+from amends.domain.events import Event, EventKind, NewEvent
+from amends.domain.incident import Incident, incident_from_events, open_incident_of
+from amends.domain.promotion import Champion, Move
+from amends.domain.response import AS_DECIDED, plan_response
+from amends.domain.spec import ModelSpec
+from amends.errors import LedgerError, Refused
+from amends.ports import Ledger, Services
+from amends.workflow.monitor import open_by_hand
+from amends.workflow.promote import promote, rollback_target
+
+
+def incident_of(ledger: Ledger, incident: str) -> Incident:
+    """Read an incident. :raises LedgerError: it was never opened."""
+    found = incident_from_events(ledger.events(incident=incident))
+    if found is None:
+        raise LedgerError(f"incident {incident!r} is not in the ledger. Check the id, or open one first.")
+    return found
+
+
+def resolve(
+    services: Services, spec: ModelSpec, *, incident: str | None, request: str, reason: str, actor: str,
+    day: datetime,
+) -> str:  # fmt: skip
+    """Say which incident a run answers: the named one, the model's open one, or a new one by request.
+
+    :raises LedgerError: the named incident does not exist or belongs to another model.
+    """
+    if incident:
+        found = incident_of(services.ledger, incident)
+        if found.model != spec.name:
+            raise LedgerError(
+                f"incident {incident!r} is of model {found.model!r}, not {spec.name!r}. Choose that model."
+            )
+        return incident
+    still_open = open_incident_of(services.ledger.events(model=spec.name))
+    return still_open or open_by_hand(services, spec, day=day, request=request, reason=reason, actor=actor)
+
+
+def record(
+    services: Services, incident: str, kind: EventKind, payload: Mapping[str, Any], *, model: str,
+    step: str = "", actor: str = "amends",
+) -> Event:  # fmt: skip
+    """Append one event of a response; a retried step finds the first attempt's event."""
+    key = f"{kind}:{incident}" + (f":{step}" if step else "")
+    with services.ledger.transaction(model) as ledger:
+        return ledger.append(
+            NewEvent(kind=kind, key=key, model=model, incident=incident, actor=actor, payload=payload)
+        )
+
+
+def only(services: Services, incident: str, kind: EventKind) -> dict[str, Any]:
+    """Facts of the incident's last event of a kind. :raises LedgerError: there is none yet."""
+    events = services.ledger.events(incident=incident, kinds=[kind])
+    if not events:
+        raise LedgerError(f"incident {incident!r} has no {kind} yet: run the step before this one first.")
+    return events[-1].payload
+
+
+def freeze(services: Services, spec: ModelSpec, incident: str) -> str:
+    """Write down the state of the world before anything is altered; return its evidence digest."""
+    found = incident_of(services.ledger, incident)
+    champion = services.ledger.champion(spec.name)
+    versions = [
+        {"version": one.version, "digest": one.digest} for one in services.registry.versions(spec.name)
+    ]
+    document = {
+        "incident": incident,
+        "window": found.window.document() if found.window else None,
+        "assessment": found.assessment,
+        "champion": _champion_document(champion),
+        "alias": services.registry.aliased(spec.name),
+        "versions": versions,
+        "policy": {"name": services.policy.name, "digest": services.policy.digest},
+        "spec": spec.digest,
+        "code_version": __version__,
+    }
+    digest = services.ledger.put_evidence("frozen", document)
+    payload = {
+        "evidence": digest,
+        "champion": document["champion"],
+        "alias": document["alias"],
+        "versions": len(versions),
+    }
+    return str(
+        record(services, incident, EventKind.EVIDENCE_FROZEN, payload, model=spec.name).payload["evidence"]
+    )
+
+
+def decide(
+    services: Services, spec: ModelSpec, incident: str, *, action: str = AS_DECIDED, actor: str = "amends",
+    dry_run: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Record the plan that policy (or the operator) makes for the incident; return it.
+
+    A rehearsal records ``rehearsed`` instead: it says what would be done and does nothing.
+    """
+    plan = plan_response(incident_of(services.ledger, incident).call, services.policy, action)
+    payload = {**plan.document(), "policy": services.policy.digest, "action": action}
+    step = f"{actor}:{action}:{digest_of(payload)[-12:]}"
+    if dry_run:
+        record(services, incident, EventKind.REHEARSED, payload, model=spec.name, step=step, actor=actor)
+        return payload
+    return record(
+        services, incident, EventKind.DECISION_MADE, payload, model=spec.name, step=step, actor=actor
+    ).payload
+
+
+def contain(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
+    """Roll back to the newest good version, at once; say so where there is none to go back to."""
+    done = services.ledger.events(
+        incident=incident, kinds=[EventKind.CONTAINED, EventKind.CONTAINMENT_SKIPPED]
+    )
+    if done:
+        return done[-1].payload
+    failing = only(services, incident, EventKind.EVIDENCE_FROZEN)["champion"]
+    if failing is None:
+        return _not_contained(services, spec, incident, "no champion is on record to roll back from")
+    move = _containment(services, spec, incident, failing)
+    if move is None:
+        return _not_contained(
+            services, spec, incident, "no earlier approved version loads: a person must decide"
+        )
+    try:
+        champion = promote(services.ledger, services.registry, move)
+    except Refused as no:
+        return _not_contained(services, spec, incident, str(no))
+    payload = {"from": failing["version"], "to": champion.version, "epoch": champion.epoch}
+    return record(services, incident, EventKind.CONTAINED, payload, model=spec.name).payload
+
+
+def _containment(
+    services: Services, spec: ModelSpec, incident: str, failing: Mapping[str, Any]
+) -> Move | None:
+    """The rollback that an earlier attempt intended, or a new one; None where no version is left."""
+    key = f"contain:{incident}"
+    intents = services.ledger.events(incident=incident, kinds=[EventKind.PROMOTION_INTENDED])
+    begun = next((event.payload for event in intents if event.key == f"{key}:intended"), None)
+    if begun is None:
+        target = rollback_target(
+            services.ledger, services.registry, spec.name, known_bad=[failing["version"]]
+        )
+        if target is None:
+            return None
+        begun = {"version": target.version, "digest": target.digest}
+    return Move(
+        key=key,
+        model=spec.name,
+        version=begun["version"],
+        digest=begun["digest"],
+        seen_epoch=failing["epoch"],
+        reason="rollback",
+        incident=incident,
+    )
+
+
+def _not_contained(services: Services, spec: ModelSpec, incident: str, reason: str) -> dict[str, Any]:
+    payload = {"reason": reason}
+    return record(services, incident, EventKind.CONTAINMENT_SKIPPED, payload, model=spec.name).payload
+
+
+def hand_to_people(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
+    """Record that a person has to go on, and with which playbook."""
+    plan = only(services, incident, EventKind.DECISION_MADE)
+    payload = {"playbooks": plan["playbooks"], "owner": spec.owner}
+    return record(services, incident, EventKind.HANDED_TO_PEOPLE, payload, model=spec.name).payload
+
+
+def close_quiet(services: Services, spec: ModelSpec, incident: str) -> bool:
+    """Close an incident whose plan asks for nothing more; say whether it is closed.
+
+    Where production was rolled back, the watch closes it after healthy windows. Left open, an observed
+    incident would take in the next one as its own, and nobody would answer that.
+    """
+    if services.ledger.events(incident=incident, kinds=[EventKind.CONTAINED]):
+        return False
+    payload = {"reason": "observed and recorded; the policy asks for nothing more"}
+    record(services, incident, EventKind.INCIDENT_CLOSED, payload, model=spec.name)
+    return True
+
+
+def step_failed(services: Services, spec: ModelSpec, incident: str, *, step: str, reason: str) -> None:
+    """Record that a step of the response failed; the run shows red and the narrative tells it."""
+    payload = {"step": step, "reason": reason}
+    record(services, incident, EventKind.STEP_FAILED, payload, model=spec.name, step=step)
+
+
+def _champion_document(champion: Champion | None) -> dict[str, Any] | None:
+    if champion is None:
+        return None
+    return {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch}

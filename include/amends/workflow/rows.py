@@ -1,0 +1,76 @@
+"""Rows of the prediction log for the few steps that need rows: training, and scoring two versions alike."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amends.domain.promotion import ModelVersion
+from amends.domain.spec import ModelSpec
+from amends.domain.window import Window
+from amends.errors import DataError
+from amends.measures.arrow import as_moments
+from amends.measures.digests import digest_batches
+from amends.measures.scoring import rescored
+
+if TYPE_CHECKING:
+    from amends.ports import ModelRegistry, WindowSource
+
+
+def labelled_rows(
+    source: "WindowSource", spec: ModelSpec, window: Window | None, *, without: Sequence[Window] = ()
+) -> pa.Table:
+    """Rows whose label has arrived, oldest first, each id once.
+
+    :param without: windows whose rows are left out, such as those with bad data.
+    :raises DataError: there are none.
+    """
+    batches = [batch for batch in source.batches(spec, window) if batch.num_rows]
+    rows = pa.Table.from_batches(batches).combine_chunks() if batches else None
+    if rows is not None:
+        rows = rows.filter(pc.is_valid(rows.column(spec.columns.label)))
+        for left_out in without:
+            rows = rows.filter(pc.invert(_inside(spec, rows, left_out)))
+    if rows is None or not rows.num_rows:
+        span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
+        raise DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
+    moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    order = pc.sort_indices(
+        pa.table({"at": moments, "id": rows.column(spec.columns.id)}),
+        sort_keys=[("at", "ascending"), ("id", "ascending")],
+    )
+    return _each_once(rows.take(order), spec.columns.id)
+
+
+def score_both(
+    registry: "ModelRegistry",
+    spec: ModelSpec,
+    rows: pa.Table,
+    champion: ModelVersion,
+    candidate: ModelVersion,
+) -> tuple[pa.Table, pa.Table]:
+    """Return the same rows as scored by the champion, and as scored by the candidate.
+
+    :raises ArtefactError: an artefact is missing, altered or does not load.
+    """
+    first, second = (rescored(spec, rows, one.version, registry.load(one)) for one in (champion, candidate))
+    return first, second
+
+
+def rows_digest(spec: ModelSpec, rows: pa.Table) -> str:
+    """Content digest of rows: that of their window digest."""
+    return digest_batches(spec, rows.to_batches()).digest
+
+
+def _inside(spec: ModelSpec, rows: pa.Table, window: Window) -> pa.Array:
+    moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    start, end = (pa.scalar(one, moments.type) for one in (window.start, window.end))
+    return pc.and_(pc.greater_equal(moments, start), pc.less(moments, end))
+
+
+def _each_once(rows: pa.Table, column: str) -> pa.Table:
+    ids = rows.column(column).cast(pa.string()).to_numpy(zero_copy_only=False).astype(str)
+    _, first = np.unique(ids, return_index=True)
+    return rows.take(pa.array(np.sort(first)))

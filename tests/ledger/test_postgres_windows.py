@@ -1,0 +1,198 @@
+"""Prediction logs in PostgreSQL come out as Arrow batches: every row once, every value as it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from amends.adapters.postgres import connect
+from amends.adapters.postgres_windows import BLOCK_BYTES, PostgresWindows
+from amends.domain.spec import Columns, ModelSpec, Source
+from amends.domain.window import Window
+from amends.errors import DataError, Unavailable
+
+COLUMNS = Columns(
+    id="id", timestamp="ts", score="score", predicted_label="yhat", label="y", model_version="version",
+    numeric=("income",), categorical=("region",), sensitive=("sex",),
+)  # fmt: skip
+SPEC = ModelSpec(
+    name="credit", task="binary_classification", importance="high", owner="risk", columns=COLUMNS,
+    source=Source(kind="postgres", connection="log_db", table="log"),
+)  # fmt: skip
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+TABLE = (
+    "CREATE TABLE log (id bigint, ts {time}, version text, score double precision, yhat int, y int,"
+    " income numeric, region text, sex varchar(10), secret text)"
+)
+ROW = "INSERT INTO log VALUES (1, '2026-03-01 10:00', 'v1', 0.5, 1, NULL, 1.5, 'n', 'f', 'x')"
+
+
+@pytest.fixture
+def dsn(fresh_dsn: Callable[[], str]) -> str:
+    """Give a database of its own."""
+    return fresh_dsn()
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Run statements."""
+    with connect(dsn) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def rows(dsn: str, spec: ModelSpec = SPEC, window: Window | None = None) -> pa.Table:
+    """Read a window as one table."""
+    return pa.Table.from_batches(PostgresWindows(dsn).batches(spec, window))
+
+
+@pytest.mark.parametrize("time", ["timestamptz", "timestamp", "date"])
+def test_a_window_holds_its_start_and_not_its_end(dsn: str, time: str) -> None:
+    """Of days 1, 2, 3 and 4, the window of day 2 and 3 holds two; a time without a zone is UTC."""
+    values = ", ".join(f"({day}, '2026-03-0{day}', 'v', 0, 0, 0, 0, '', '', '')" for day in (1, 2, 3, 4))
+    execute(
+        dsn,
+        f"ALTER DATABASE {_name(dsn)} SET timezone = 'Asia/Tokyo'",
+        TABLE.format(time=time),
+        f"SET timezone = 'UTC'; INSERT INTO log VALUES {values}",
+    )
+    window = Window("credit", DAY + timedelta(days=1), DAY + timedelta(days=3))
+    found = rows(dsn, window=window)
+    assert found["id"].to_pylist() == [2, 3]
+    assert found["ts"].to_pylist() == [datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)]
+    assert PostgresWindows(dsn).span(SPEC) == (DAY, datetime(2026, 3, 4, tzinfo=UTC))
+
+
+def _name(dsn: str) -> str:
+    with connect(dsn) as connection:
+        [(name,)] = connection.execute("SELECT current_database()")
+    return str(name)
+
+
+def test_only_the_columns_of_the_spec_are_read(dsn: str) -> None:
+    """A column that the spec does not name never leaves the database; types follow the table's."""
+    execute(dsn, TABLE.format(time="timestamptz"), ROW)
+    schema = rows(dsn).schema
+    assert schema.names == list(COLUMNS.all)
+    assert (schema.field("id").type, schema.field("income").type) == (pa.int64(), pa.float64())
+    assert schema.field("ts").type == pa.timestamp("us", "UTC")
+
+
+def test_values_survive_the_way(dsn: str) -> None:
+    """Null and the empty text stay two things; quotes, commas, line ends, NaN and infinity come through."""
+    import psycopg
+
+    execute(dsn, TABLE.format(time="timestamptz"))
+    texts = [None, "", 'a "b", c', "line\r\nend\n", "\\N", "日本 é", "NULL", "'; DROP TABLE log; --", "t"]
+    scores = [None, float("nan"), float("inf"), float("-inf"), 1e-300, 0.1 + 0.2, -0.0, 1.0, 5e-324]
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for number, (text, score) in enumerate(zip(texts, scores, strict=True)):
+            connection.execute(
+                "INSERT INTO log (id, ts, score, region) VALUES (%s, %s, %s, %s)",
+                (number, DAY + timedelta(microseconds=number), score, text),
+            )
+    found = rows(dsn)
+    assert found["region"].to_pylist() == texts
+    assert [repr(value) for value in found["score"].to_pylist()] == [repr(value) for value in scores]
+    assert found["ts"].to_pylist()[8] == DAY + timedelta(microseconds=8)
+    assert found["income"].null_count == found["y"].null_count == 9
+
+
+def test_every_row_comes_once_over_many_batches(dsn: str) -> None:
+    """One hundred thousand rows are more than a block: each id is there once, the sum is Gauss's."""
+    wide = "repeat('x', 80) || g"
+    execute(
+        dsn,
+        TABLE.format(time="timestamptz"),
+        f"INSERT INTO log SELECT g, '2026-03-01', {wide}, .5, 1, 0, g, 'n', 'f'"
+        " FROM generate_series(1, 100000) g",
+    )
+    batches = list(PostgresWindows(dsn).batches(SPEC, None))
+    ids = [number for batch in batches for number in batch["id"].to_pylist()]
+    assert len(batches) > 1
+    assert (len(ids), len(set(ids)), sum(ids)) == (100_000, 100_000, 5_000_050_000)
+    assert max(batch.nbytes for batch in batches) < 4 * BLOCK_BYTES
+
+
+def test_who_stops_early_leaves_no_query_behind(dsn: str) -> None:
+    """A reader that is closed after its first batch frees the connection."""
+    execute(
+        dsn,
+        TABLE.format(time="timestamptz"),
+        "INSERT INTO log SELECT g, '2026-03-01', repeat('x', 200), .5, 1, 0, g, 'n', 'f'"
+        " FROM generate_series(1, 60000) g",
+    )
+    batches = PostgresWindows(dsn).batches(SPEC, None)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    with connect(dsn) as connection:
+        [(others,)] = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query LIKE 'COPY%'"
+        )
+    assert others == 0
+
+
+def test_an_empty_window_has_columns_and_no_rows(dsn: str) -> None:
+    """Where nothing was logged there are no rows, and no span either."""
+    execute(dsn, TABLE.format(time="timestamptz"))
+    assert (rows(dsn).num_rows, rows(dsn).schema.names) == (0, list(COLUMNS.all))
+    assert PostgresWindows(dsn).span(SPEC) is None
+
+
+def test_odd_names_are_quoted_not_executed(dsn: str) -> None:
+    """Columns and tables may have any legal name: quotes, semicolons, capitals, another schema."""
+    odd = 'a"; DROP TABLE x; --'
+    execute(
+        dsn,
+        'CREATE SCHEMA "My Log"',
+        'CREATE TABLE "My Log"."T%s"'
+        ' (id int, ts timestamptz, "a""; DROP TABLE x; --" float8, yhat int, y int)',
+        'INSERT INTO "My Log"."T%s" VALUES (7, \'2026-03-01\', 0.25, 1, 0)',
+    )
+    spec = replace(
+        SPEC,
+        columns=Columns(id="id", timestamp="ts", score=odd, predicted_label="yhat", label="y"),
+        source=Source(kind="postgres", connection="c", table="My Log.T%s"),
+    )
+    assert rows(dsn, spec)[odd].to_pylist() == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"numeric": ("incom",)}, "no column 'incom'. Did you mean 'income'"),
+        ({"numeric": ("zzz",)}, "no column 'zzz'. Add it"),
+        ({"timestamp": "region"}, "column 'region' is text, not a time"),
+        ({"sensitive": ("f" * 60 + "_ssn",)}, "no name in PostgreSQL"),
+        ({"sensitive": ("nul\0x",)}, "no name in PostgreSQL"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_named(dsn: str, changes: dict[str, object], told: str) -> None:
+    """Each mistake is one line with the column and the way out."""
+    execute(dsn, TABLE.format(time="timestamptz"))
+    spec = replace(SPEC, columns=replace(COLUMNS, **changes))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=told.replace(".", r"\.")):
+        rows(dsn, spec)
+
+
+@pytest.mark.parametrize("table", ["nowhere", "no.where", "a.b.c", "log; DROP TABLE log", ".", None])
+def test_a_table_that_is_not_there_is_named(dsn: str, table: str | None) -> None:
+    """A missing table, and a text that is none, are refused before anything is read."""
+    with pytest.raises((DataError, Unavailable), match=r"source\.table|no name"):
+        rows(dsn, replace(SPEC, source=Source(kind="postgres", connection="c", table=table)))
+
+
+def test_a_time_outside_the_calendar_is_bad_data(dsn: str) -> None:
+    """An event time of infinity is a value nobody can place in a window: one line, not a traceback."""
+    execute(dsn, TABLE.format(time="timestamptz"), ROW, "UPDATE log SET ts = 'infinity'")
+    with pytest.raises(DataError, match="infinity"):
+        rows(dsn)
+    with pytest.raises(DataError, match="cannot"):
+        PostgresWindows(dsn).span(SPEC)
+
+
+def test_a_database_that_is_away_is_unavailable() -> None:
+    """Nothing listens on port 1."""
+    with pytest.raises(Unavailable, match="does not answer"):
+        rows("postgresql://127.0.0.1:1/log")

@@ -1,0 +1,28 @@
+"""Model specs, as parsed from YAML, that tests start from."""
+
+from typing import Any
+
+MINIMAL: dict[str, Any] = {
+    "schema_version": 1,
+    "name": "adult_income",
+    "task": "binary_classification",
+    "importance": "high",
+    "owner": "risk-ml",
+    "columns": {
+        "id": "row_id",
+        "timestamp": "timestamp",
+        "score": "prediction",
+        "predicted_label": "predicted_label",
+        "label": "label",
+        "numeric": ["age"],
+        "categorical": ["occupation"],
+        "sensitive": ["sex"],
+    },
+}
+FULL: dict[str, Any] = {
+    **MINIMAL,
+    "source": {"kind": "postgres", "connection": "amends_db", "table": "public.log"},
+    "windows": {"reference": {"start": "2026-01-01", "end": "2026-02-01"}, "length_days": 14},
+    "roles": {"legal": ["lena"]},
+    "training": {"function": "shop.training:train", "history_days": 30},
+}
