@@ -41,7 +41,7 @@ def leader(running: Running, service: str) -> Known:
 
 
 def told_by_each(running: Running, question: Callable[[psutil.Process], Answer]) -> list[Answer]:
-    """What every process of the stack answers; Airflow's workers come and go, and one that went says nothing."""
+    """What every process of the stack answers; a worker that has ended meanwhile says nothing."""
     answers = []
     for known in state_of(running).sessions.values():
         for process in session(known.leader):
