@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from amends.domain.spec import ModelSpec, spec_from_document
-from amends.measures.digests import Grid, WindowDigest, digest_batches
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import Grid, WindowDigest
 
 DOCUMENT: dict[str, Any] = {
     "schema_version": 1,

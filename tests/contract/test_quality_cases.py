@@ -10,7 +10,7 @@ from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.adapters.parquet import ParquetWindows
 from amends.domain.findings import Verdict
 from amends.domain.spec import spec_from_document
-from amends.measures.digests import digest_batches
+from amends.measures.digesting import digest_batches
 
 CASES = Path(os.environ.get("AMENDS_CASES", "../shared/data/cases"))
 BROKEN = {"taxi_unit_error": {"trip_distance"}}

@@ -14,7 +14,8 @@ from amends.domain.canonical import canonical_json
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.errors import DataError
-from amends.measures.digests import WindowDigest, digest_batches
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest
 from amends.workflow.assess import assess
 
 POLICY = load_policy()

@@ -119,7 +119,7 @@ def _spoil(files: Path) -> dict[str, list[str]]:
     """Arguments that are wrong in one way each, by a piece of the line that has to be said."""
     (files / "text.parquet").write_text("id,at\n1,2\n")
     (files / "not.yaml").write_text("a: [")
-    (files / "torn.digest").write_text('{"schema_version": 2}')
+    (files / "torn.digest").write_text('{"schema_version": 3}')
     (files / "typo.yaml").write_text(yaml.safe_dump({**SPEC, "importence": "high"}))
     (files / "lacks.yaml").write_text(
         yaml.safe_dump({**SPEC, "columns": {**SPEC["columns"], "numeric": ["income", "wealth"]}})

@@ -13,7 +13,8 @@ from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.domain.canonical import canonical_json
 from amends.domain.findings import Category, Finding, Verdict
 from amends.errors import DataError
-from amends.measures.digests import WindowDigest, digest_batches
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest
 from amends.measures.leaks import LeakProfile
 from amends.workflow.assess import assess
 from amends.workflow.judge_leaks import judge_leaks
@@ -155,7 +156,7 @@ def test_counts_of_parts_add_up() -> None:
 def test_older_digests_are_refused() -> None:
     """A digest of before the search says nothing of leaks: it is refused by its version."""
     document = {**digested(SPEC, window(1)).to_document(), "schema_version": 1}
-    with pytest.raises(DataError, match="not a digest of schema_version 2"):
+    with pytest.raises(DataError, match="not a digest of schema_version 3"):
         WindowDigest.from_document(document)
 
 

@@ -13,7 +13,8 @@ from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.domain.canonical import canonical_json
 from amends.domain.spec import spec_from_document
 from amends.errors import DataError
-from amends.measures.digests import WindowDigest, digest_batches
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest
 from amends.workflow.assess import assess
 
 # Great Expectations imports a module that Python 3.11 deprecates; the warning is not about our rows.

@@ -8,7 +8,7 @@ import pytest
 from amends.measures import performance
 from amends.measures.arrow import as_levels
 from amends.measures.calibration import calibration_error, calibration_slope
-from amends.measures.counting import histograms, proportional
+from amends.measures.counting import histograms, outcomes, proportional
 from amends.measures.drift import categorical_shift, discoveries, numeric_shift, shift_of
 from amends.measures.fairness import GroupRate, gap, ratio_interval
 from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile
@@ -21,7 +21,8 @@ LABEL = (DRAW.random(4000) < SCORE).astype(int)
 
 def counted(score: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Score histogram of rows that have one version."""
-    return histograms(None, as_levels(pa.array(label)), score)[""]
+    levels = as_levels(pa.array(label))
+    return histograms(None, outcomes(levels, levels, binary=True), score)[""]
 
 
 COUNTS = counted(SCORE, LABEL)

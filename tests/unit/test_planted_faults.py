@@ -12,7 +12,7 @@ from amends.adapters.files import load_policy
 from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.domain.assessment import Assessment
 from amends.domain.spec import spec_from_document
-from amends.measures.digests import digest_batches
+from amends.measures.digesting import digest_batches
 from amends.workflow.assess import assess
 from samples import MINIMAL
 

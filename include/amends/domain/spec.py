@@ -25,6 +25,8 @@ class Columns:
     predicted_label: str
     label: str
     model_version: str | None = None
+    latency: str | None = None
+    error: str | None = None
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
@@ -38,7 +40,8 @@ class Columns:
     @property
     def all(self) -> tuple[str, ...]:
         """Every column the spec names, once, in a fixed order."""
-        single = (self.id, self.timestamp, self.model_version, self.score, self.predicted_label, self.label)
+        answered = (self.id, self.timestamp, self.model_version, self.score, self.predicted_label, self.label)
+        single = (*answered, self.latency, self.error)
         named = [name for name in single if name]
         return tuple(dict.fromkeys((*named, *self.features, *self.sensitive, *self.text)))
 
@@ -139,6 +142,8 @@ def _columns(top: Reader) -> Columns:
         predicted_label=read.text("predicted_label"),
         label=read.text("label"),
         model_version=read.text("model_version", None),
+        latency=read.text("latency", None),
+        error=read.text("error", None),
         numeric=read.texts("numeric"),
         categorical=read.texts("categorical"),
         sensitive=read.texts("sensitive"),

@@ -31,28 +31,44 @@ def profile_levels(levels: pa.DictionaryArray) -> CategoricalProfile:
 
 def tabulate(columns: Sequence[pa.DictionaryArray | None], rows: int) -> dict[Key, int]:
     """Count rows by all columns jointly; an absent column is one null level."""
+    keys, place = cells_of(columns, rows)
+    return dict(zip(keys, np.bincount(place, minlength=len(keys)).tolist(), strict=True))
+
+
+def cells_of(columns: Sequence[pa.DictionaryArray | None], rows: int) -> tuple[list[Key], Counts]:
+    """Name the groups that rows form by all columns jointly, and say which group each row is of."""
     named = [_grouped(column, rows) for column in columns]
     shape = [len(names) for names, _ in named]
-    cells = np.ravel_multi_index([codes for _, codes in named], shape)
-    used, counts = np.unique(cells, return_counts=True)
+    used, place = np.unique(np.ravel_multi_index([codes for _, codes in named], shape), return_inverse=True)
     spots = zip(*np.unravel_index(used, shape), strict=True)
     keys = [tuple(names[i] for (names, _), i in zip(named, spot, strict=True)) for spot in spots]
-    return dict(zip(keys, counts.tolist(), strict=True))
+    return keys, place
 
 
-def histograms(
-    version: pa.DictionaryArray | None, label: pa.DictionaryArray | None, score: Floats
-) -> dict[str, Counts]:
-    """Count scores in [0, 1] by model version, label and bin; other scores are left out.
+def outcomes(label: pa.DictionaryArray, predicted: pa.DictionaryArray, *, binary: bool) -> Counts:
+    """Which row of a score histogram each row counts in.
 
+    Binary: by its label. Of several classes: POSITIVE where the predicted class was right, else NEGATIVE.
+    """
+    if binary:
+        known = {"0": NEGATIVE, "1": POSITIVE}
+        lookup = [known.get(level, PENDING) for level in label.dictionary.to_pylist()]
+        return np.array([*lookup, PENDING])[_codes(label)]
+    names = {name: i for i, name in enumerate(label.dictionary.to_pylist())}
+    places = np.array([*(names.get(name, -2) for name in predicted.dictionary.to_pylist()), -3])
+    truth, said = _codes(label), places[_codes(predicted)]
+    found = np.where(truth == said, POSITIVE, NEGATIVE)
+    found[(truth == len(names)) | (said == -3)] = PENDING  # noqa: PLR2004 - no prediction
+    return found
+
+
+def histograms(version: pa.DictionaryArray | None, outcome: Counts, score: Floats) -> dict[str, Counts]:
+    """Count scores in [0, 1] by model version, outcome and bin; other scores are left out.
+
+    :param outcome: NEGATIVE, POSITIVE or PENDING by row (see :func:`outcomes`).
     :returns: by version (``""``: none recorded) an array of shape (3, SCORE_BINS).
     """
     names, versions = _grouped(version, len(score))
-    labels = np.full(len(score), PENDING)
-    if label is not None:
-        known = {"0": NEGATIVE, "1": POSITIVE}
-        lookup = [known.get(level, PENDING) for level in label.dictionary.to_pylist()]
-        labels = np.array([*lookup, PENDING])[_codes(label)]
     with np.errstate(invalid="ignore"):
         good = (score >= 0) & (score <= 1)
     bins = np.minimum((score[good] * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
@@ -60,7 +76,7 @@ def histograms(
     for code, name in enumerate(names):
         mine = versions[good] == code
         if mine.any():
-            cells = labels[good][mine] * SCORE_BINS + bins[mine]
+            cells = outcome[good][mine] * SCORE_BINS + bins[mine]
             found[name or ""] = np.bincount(cells, minlength=3 * SCORE_BINS).reshape(3, SCORE_BINS)
     return found
 

@@ -1,40 +1,36 @@
 """The digest of a window: a mergeable record of counts that stands for its rows from here on."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from amends.domain.canonical import digest_of
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
-from amends.measures.arrow import Counts, as_floats, as_levels, as_texts, span_of
+from amends.measures.arrow import Counts, Floats
+from amends.measures.calendar import Calendar
 from amends.measures.counting import (
     OTHER,
     Key,
     added,
     folded,
-    histograms,
     pack_scores,
-    profile_levels,
     proportional,
-    tabulate,
     unpack_scores,
 )
-from amends.measures.leaks import LeakProfile, mask_levels
-from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile
+from amends.measures.leaks import LeakProfile
+from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile, pack, unpack
+from amends.measures.sample import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 2
-HEAD_ROWS = 65_536
-"""Rows from which the reference's grid is fixed."""
+SCHEMA_VERSION = 3
+ERROR = "(error)"
+"""Name on the grid of a regression's error: label less prediction."""
 
 Grid: TypeAlias = Mapping[str, Axis]
 """The axis of each numeric column, fixed by the reference."""
@@ -50,7 +46,12 @@ class WindowDigest:
     sensitive attributes and (classification) label and predicted label.
     Levels with personal data are masked there and in the table. ``leaks``: ids and texts by such patterns.
     ``table``: rows by (version, sensitive attributes..., label, predicted label), named by ``dimensions``.
-    ``scores``: by model version (``""``: none), counts by label (0, 1, pending) and score bin.
+    ``sums``: by the table's keys, sums of what :mod:`amends.measures.sums` names.
+    ``scores``: by model version (``""``: none), counts by outcome (0, 1, pending) and score bin; with several
+    classes the outcome is whether the predicted class was right.
+    ``errors``: regression: label less prediction of the rows that have both; None in classification.
+    ``calendar``: rows, each column's nulls and the positive labels by slot of event time.
+    ``sample``: some rows with their columns together, drawn by a hash.
     """
 
     model: str
@@ -65,13 +66,18 @@ class WindowDigest:
     categorical: Mapping[str, CategoricalProfile]
     dimensions: tuple[str, ...]
     table: Mapping[Key, int]
+    sums: Mapping[Key, Floats]
     scores: Mapping[str, Counts]
     leaks: Mapping[str, LeakProfile]
+    errors: NumericProfile | None
+    calendar: Calendar
+    sample: Sample
 
     @property
     def grid(self) -> dict[str, Axis]:
         """The axes that another window must share to be compared with this one."""
-        return {name: profile.axis for name, profile in self.numeric.items()}
+        errors = {ERROR: self.errors.axis} if self.errors else {}
+        return {name: profile.axis for name, profile in self.numeric.items()} | errors
 
     @property
     def versions(self) -> dict[str, int]:
@@ -135,8 +141,11 @@ class WindowDigest:
             numeric={name: one.merge(other.numeric[name]) for name, one in self.numeric.items()},
             categorical={name: one.merge(other.categorical[name]) for name, one in self.categorical.items()},
             dimensions=self.dimensions, table=added(self.table, other.table),
+            sums=added(self.sums, other.sums),
             scores=added(self.scores, folded(other.scores, self.scores)),
             leaks={name: one.merge(other.leaks[name]) for name, one in self.leaks.items()},
+            errors=self.errors.merge(other.errors) if self.errors and other.errors else None,
+            calendar=self.calendar.merge(other.calendar), sample=self.sample.merge(other.sample),
         )  # fmt: skip
 
     def to_document(self) -> dict[str, Any]:
@@ -150,8 +159,11 @@ class WindowDigest:
             "categorical": {name: profile.document() for name, profile in self.categorical.items()},
             "dimensions": list(self.dimensions),
             "table": [[*key, self.table[key]] for key in sorted(self.table, key=_order)],
+            "sums": [[*key, pack(self.sums[key], "<f8")] for key in sorted(self.sums, key=_order)],
             "scores": {version: pack_scores(counts) for version, counts in self.scores.items()},
             "leaks": {name: profile.document() for name, profile in self.leaks.items()},
+            "errors": self.errors.document() if self.errors else None,
+            "calendar": self.calendar.document(), "sample": self.sample.document(),
         }  # fmt: skip
 
     @classmethod
@@ -168,8 +180,12 @@ class WindowDigest:
                 categorical={name: level(one) for name, one in document["categorical"].items()},
                 dimensions=tuple(document["dimensions"]),
                 table={tuple(row[:-1]): row[-1] for row in document["table"]},
+                sums={tuple(row[:-1]): unpack(row[-1], "<f8") for row in document["sums"]},
                 scores={version: unpack_scores(one) for version, one in document["scores"].items()},
                 leaks={name: LeakProfile.from_document(one) for name, one in document["leaks"].items()},
+                errors=number(document["errors"]) if document["errors"] else None,
+                calendar=Calendar.from_document(document["calendar"]),
+                sample=Sample.from_document(document["sample"]),
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise DataError(
@@ -177,38 +193,10 @@ class WindowDigest:
             ) from error
 
 
-def digest_batches(
-    spec: ModelSpec, batches: Iterable[pa.RecordBatch], grid: Grid | None = None
-) -> WindowDigest:
-    """Reduce a window's rows to their digest, in one pass and bounded memory.
-
-    :param grid: the reference digest's grid; None for the reference itself, whose first rows then fix it.
-        A feature that a later window lacks counts as null there; a reference must have every column.
-    :raises DataError: a column is missing, a time is no time, or there are no rows.
-    """
-    fixing = grid is None
-    stream: Iterator[_Read] = (
-        _complete(spec, batch, reference=fixing) for batch in batches if batch.num_rows
-    )
-    if grid is None:
-        head, stream = _head(stream)
-        grid = {name: Axis.around(as_floats(head.column(name))[0]) for name in numeric_columns(spec)}
-    ids: list[pa.Array] = []
-    total: WindowDigest | None = None
-    for batch, types in stream:
-        ids.append(batch.column(spec.columns.id).cast(pa.string()))
-        part = _digest(spec, batch, types, grid)
-        total = part if total is None else total.merge(part)
-    if total is None:
-        raise DataError(f"the window of {spec.name!r} has no rows. Give a window that has some.")
-    distinct = pc.count_distinct(pa.chunked_array(ids)).as_py()
-    return replace(total, duplicate_ids=total.rows - total.nulls[spec.columns.id] - distinct)
-
-
 def require_comparable(spec: ModelSpec, reference: WindowDigest, current: WindowDigest) -> None:
     """Refuse digests of another spec, or on different grids. :raises DataError: they cannot be compared."""
     for name, one in (("reference", reference), ("window", current)):
-        read = (one.model, set(one.grid), set(one.leaks))
+        read = (one.model, set(one.numeric), set(one.leaks))
         if read != (spec.name, set(numeric_columns(spec)), set(scanned_columns(spec))):
             raise DataError(
                 f"the {name}'s digest is of {one.model!r} by another spec. Digest it by this one."
@@ -223,76 +211,21 @@ def numeric_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Columns that are profiled as numbers."""
     c = spec.columns
     extra = (c.label, c.predicted_label) if spec.task == "regression" else ()
-    return tuple(dict.fromkeys((*c.numeric, c.score, *extra)))
+    latency = (c.latency,) if c.latency else ()
+    return tuple(dict.fromkeys((*c.numeric, c.score, *extra, *latency)))
 
 
 def categorical_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Columns that are profiled as levels."""
     c = spec.columns
     extra = () if spec.task == "regression" else (c.label, c.predicted_label)
-    return tuple(dict.fromkeys((*c.categorical, *c.sensitive, *extra)))
+    error = (c.error,) if c.error else ()
+    return tuple(dict.fromkeys((*c.categorical, *c.sensitive, *extra, *error)))
 
 
 def scanned_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Columns whose every value is searched for personal data, and of which nothing else is kept."""
     return tuple(dict.fromkeys((spec.columns.id, *spec.columns.text)))
-
-
-_Read: TypeAlias = tuple[pa.RecordBatch, dict[str, str]]
-
-
-def _complete(spec: ModelSpec, batch: pa.RecordBatch, *, reference: bool) -> _Read:
-    """A batch of the spec's columns in order, and the types that were there before it was completed."""
-    c, there = spec.columns, batch.schema.names
-    twice = sorted({name for name in there if there.count(name) > 1})
-    if twice:
-        raise DataError(f"the rows have two columns named {twice[0]!r}. Rename one.")
-    needed = c.all if reference else tuple(n for n in c.all if n not in {*c.features, *c.sensitive, *c.text})
-    missing = [name for name in needed if name not in there]
-    if missing:
-        raise DataError(
-            f"column {missing[0]!r} of spec {spec.name!r} is missing. Add it to the rows or correct the spec."
-        )
-    null = pa.nulls(batch.num_rows)
-    arrays = [batch.column(name) if name in there else null for name in c.all]
-    types = {field.name: str(field.type) for field in batch.schema}
-    return pa.record_batch(arrays, names=list(c.all)), types
-
-
-def _head(stream: Iterator[_Read]) -> tuple[pa.Table, Iterator[_Read]]:
-    taken: list[_Read] = []
-    while sum(batch.num_rows for batch, _ in taken) < HEAD_ROWS and (read := next(stream, None)) is not None:
-        taken.append(read)
-    if not taken:
-        raise DataError("the reference window has no rows. Give a window that has some.")
-    return pa.Table.from_batches([batch for batch, _ in taken]).slice(0, HEAD_ROWS), chain(taken, stream)
-
-
-def _digest(spec: ModelSpec, batch: pa.RecordBatch, types: dict[str, str], grid: Grid) -> WindowDigest:
-    c = spec.columns
-    named = {"model_version": c.model_version, **{name: name for name in c.sensitive}}
-    if spec.task != "regression":
-        named |= {"label": c.label, "predicted_label": c.predicted_label}
-    wanted = {*categorical_columns(spec), *filter(None, named.values())}
-    levels = {name: as_levels(batch.column(name)) for name in c.all if name in wanted}
-    levels |= {name: mask_levels(levels[name]) for name in categorical_columns(spec)}
-    read = {name: as_floats(batch.column(name)) for name in numeric_columns(spec)}
-    numeric = {name: NumericProfile.of(grid[name], *numbers) for name, numbers in read.items()}
-    categorical = {name: profile_levels(levels[name]) for name in categorical_columns(spec)}
-    nulls = {name: batch.column(name).null_count for name in c.all}
-    nulls |= {name: profile.nulls for name, profile in numeric.items()}
-    nulls |= {name: levelled.nulls for name, levelled in categorical.items()}
-    version = levels[c.model_version] if c.model_version else None
-    span = span_of(batch.column(c.timestamp), c.timestamp) or (None, None)
-    start, end = (moment.isoformat() if moment else None for moment in span)
-    return WindowDigest(
-        model=spec.name, rows=batch.num_rows, labelled=batch.num_rows - nulls[c.label], duplicate_ids=0,
-        start=start, end=end, types=types, nulls=nulls, numeric=numeric, categorical=categorical,
-        dimensions=tuple(named),
-        table=tabulate([levels[name] if name else None for name in named.values()], batch.num_rows),
-        scores=histograms(version, levels.get(c.label), read[c.score][0]),
-        leaks={name: LeakProfile.of(as_texts(batch.column(name))) for name in scanned_columns(spec)},
-    )  # fmt: skip
 
 
 def _order(key: Key) -> list[tuple[bool, str]]:

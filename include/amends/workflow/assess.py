@@ -9,7 +9,8 @@ from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
-from amends.measures.digests import WindowDigest, digest_batches, require_comparable
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness

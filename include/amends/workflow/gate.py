@@ -19,7 +19,8 @@ from amends.measures.comparison import (
     group_rates,
     group_table,
 )
-from amends.measures.digests import WindowDigest, digest_batches
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest
 from amends.measures.pairing import PairedRows, align, pair_rows
 from amends.measures.resampling import Estimate, Resampler
 

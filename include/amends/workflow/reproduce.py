@@ -14,7 +14,7 @@ from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.measures.arrow import as_floats
-from amends.measures.digests import digest_batches
+from amends.measures.digesting import digest_batches
 from amends.ports import Services
 from amends.workflow.gate import TASK, gate
 from amends.workflow.rows import labelled_rows, score_both

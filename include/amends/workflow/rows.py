@@ -12,7 +12,7 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError
 from amends.measures.arrow import as_moments
-from amends.measures.digests import digest_batches
+from amends.measures.digesting import digest_batches
 from amends.measures.scoring import rescored
 
 if TYPE_CHECKING:

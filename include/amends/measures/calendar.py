@@ -1,0 +1,103 @@
+"""Rows by slot of event time: when a fault began, and how a window is spread over its days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amends.errors import DataError
+from amends.measures.arrow import Counts
+from amends.measures.profiles import pack, unpack
+
+WIDTHS = (3_600, 86_400, 604_800, 2_419_200, 29_030_400)
+"""Seconds of a slot: hour, day, week, four weeks, 48 weeks; each a multiple of the one before."""
+MOST_SLOTS = 512
+"""More slots than this are put together in the next width."""
+ROWS = "(rows)"
+"""The field that counts rows; a column's name counts its nulls."""
+POSITIVES = "(positives)"
+"""The field that counts labels of 1 (with several classes: right predictions)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Calendar:
+    """Counts by slot of event time, in the finest width that has at most MOST_SLOTS slots.
+
+    ``slots``: numbers of the slots in use, rising; slot ``i`` begins at ``i * width`` seconds after 1970 UTC.
+    ``counts``: shape (slots, fields). Rows without a time are left out.
+    """
+
+    width: int
+    fields: tuple[str, ...]
+    slots: Counts
+    counts: Counts
+
+    @classmethod
+    def of(cls, moments: pa.Array, flags: Mapping[str, Any]) -> "Calendar":
+        """Count rows, and the rows where each flag is set, by slot.
+
+        :param moments: times in UTC to the microsecond.
+        :param flags: by field a boolean array, or None where no row is flagged.
+        """
+        known = moments.is_valid().to_numpy(zero_copy_only=False)
+        micros = pc.drop_null(moments).cast(pa.int64()).to_numpy()
+        slots, place = np.unique(micros // (WIDTHS[0] * 1_000_000), return_inverse=True)
+        counts = np.zeros((len(slots), len(flags) + 1), np.int64)
+        counts[:, 0] = np.bincount(place, minlength=len(slots))
+        for i, flag in enumerate(flags.values(), start=1):
+            if flag is not None:
+                counts[:, i] = np.bincount(place[flag[known]], minlength=len(slots))
+        return cls(width=WIDTHS[0], fields=(ROWS, *flags), slots=slots, counts=counts).coarsened(WIDTHS[0])
+
+    def coarsened(self, width: int) -> "Calendar":
+        """Put slots together: at least this wide, and at most MOST_SLOTS of them where a width allows it."""
+        at = WIDTHS.index(max(width, self.width))
+        while True:
+            slots, place = np.unique(self.slots * self.width // WIDTHS[at], return_inverse=True)
+            if len(slots) <= MOST_SLOTS or at == len(WIDTHS) - 1:
+                break
+            at += 1
+        counts = np.zeros((len(slots), len(self.fields)), np.int64)
+        np.add.at(counts, place, self.counts)
+        return Calendar(width=WIDTHS[at], fields=self.fields, slots=slots, counts=counts)
+
+    def merge(self, other: "Calendar") -> "Calendar":
+        """Counts of both windows' rows. :raises DataError: they count other fields."""
+        if self.fields != other.fields:
+            raise DataError("digests of other columns cannot be merged. Digest both by one spec.")
+        width = max(self.width, other.width)
+        pair = [one.coarsened(width) for one in (self, other)]
+        width = max(one.width for one in pair)
+        pair = [one.coarsened(width) for one in pair]
+        both = Calendar(
+            width=width,
+            fields=self.fields,
+            slots=np.concatenate([one.slots for one in pair]),
+            counts=np.concatenate([one.counts for one in pair]),
+        )
+        return both.coarsened(width)
+
+    def series(self, field: str) -> Counts:
+        """One field's counts by slot."""
+        counts: Counts = self.counts[:, self.fields.index(field)]
+        return counts
+
+    def document(self) -> dict[str, Any]:
+        """Return the counts as JSON."""
+        return {
+            "width": self.width,
+            "fields": list(self.fields),
+            "slots": pack(self.slots, "<i8"),
+            "counts": pack(self.counts, "<i8"),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Calendar":
+        """Rebuild the counts from :meth:`document`."""
+        fields: Sequence[str] = document["fields"]
+        counts = unpack(document["counts"], "<i8").reshape(-1, len(fields))
+        slots = unpack(document["slots"], "<i8")
+        return cls(width=document["width"], fields=tuple(fields), slots=slots, counts=counts)

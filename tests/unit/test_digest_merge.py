@@ -1,0 +1,93 @@
+"""Digests add up: in whatever parts and order the rows of a window arrive, they give one digest."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from amends.domain.spec import ModelSpec, spec_from_document
+from amends.measures.digesting import digest_batches
+from amends.measures.digests import WindowDigest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import MINIMAL
+
+TASKS = ("binary_classification", "multiclass_classification", "regression")
+SPECS = {task: spec_from_document({**MINIMAL, "task": task}, "spec.yaml") for task in TASKS}
+
+
+def log(task: str, rows: int, seed: int) -> pa.RecordBatch:
+    """A prediction log with nulls and NaN, over some weeks."""
+    draw = np.random.default_rng([seed, rows])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    label: Any = draw.normal(10, 2, rows) if task == "regression" else draw.integers(0, 2, rows).astype(str)
+    return pa.record_batch(
+        {
+            "row_id": [f"{seed}-{i}" for i in range(rows)],
+            "timestamp": [start + timedelta(minutes=int(m)) for m in draw.integers(0, 40_000, rows)],
+            "prediction": draw.uniform(0, 1, rows),
+            "predicted_label": draw.permutation(label),
+            "label": pa.array(label, mask=draw.uniform(size=rows) < 0.2),
+            "age": np.where(draw.uniform(size=rows) < 0.1, np.nan, draw.integers(18, 90, rows)),
+            "occupation": draw.choice(["a", "b", "c"], rows),
+            "sex": draw.choice(["F", "M"], rows),
+        }
+    )
+
+
+def parts(spec: ModelSpec, batch: pa.RecordBatch, cuts: list[int], like: WindowDigest) -> list[WindowDigest]:
+    """Digests of the pieces between the cuts."""
+    edges = sorted({0, *cuts, batch.num_rows})
+    return [digest_batches(spec, [batch.slice(a, b - a)], like.grid) for a, b in pairwise(edges)]
+
+
+def counts(digest: WindowDigest) -> dict[str, Any]:
+    """The document without what is added in floating point."""
+    document = digest.to_document()
+    for one in (*document["numeric"].values(), *filter(None, [document["errors"]])):
+        for name in ("shift", "square", "sums"):
+            one.pop(name)
+    return {name: part for name, part in document.items() if name != "sums"}
+
+
+def sums(digest: WindowDigest) -> list[float]:
+    """What is added in floating point."""
+    profiles = [*digest.numeric.values(), *filter(None, [digest.errors])]
+    moments = [number for one in profiles for number in (one.shift, one.square, one.sums.sum())]
+    return moments + [float(n) for key in sorted(digest.sums, key=str) for n in digest.sums[key]]
+
+
+@pytest.mark.parametrize("task", TASKS)
+@given(cuts=st.lists(st.integers(1, 399), max_size=4), order=st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_any_parts_in_any_order_give_the_whole(task: str, cuts: list[int], order: Any) -> None:
+    """Counts, levels, calendar and sample are equal to the bit; sums to 1e-9 of their size."""
+    spec, batch = SPECS[task], log(task, 400, 1)
+    whole = digest_batches(spec, [batch])
+    pieces = parts(spec, batch, cuts, whole)
+    order.shuffle(pieces)
+    while len(pieces) > 1:
+        spot = order.randrange(len(pieces) - 1)
+        pieces[spot : spot + 2] = [pieces[spot].merge(pieces[spot + 1])]
+    assert counts(pieces[0]) == counts(whole)
+    assert sums(pieces[0]) == pytest.approx(sums(whole), rel=1e-9)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_digest_survives_being_written(task: str) -> None:
+    """What is read back is what was written, to the last bit."""
+    digest = digest_batches(SPECS[task], [log(task, 300, 2)])
+    assert WindowDigest.from_document(digest.to_document()).to_document() == digest.to_document()
+
+
+def test_a_long_window_keeps_a_sample_of_fixed_size() -> None:
+    """However many rows, the sample and the calendar stay as small; every row had the same chance."""
+    spec, batch = SPECS["binary_classification"], log("binary_classification", 60_000, 3)
+    digest = digest_batches(spec, [batch])
+    assert digest.sample.rows.num_rows == 20_000
+    ages = digest.sample.numbers("age")
+    assert np.nanmean(ages) == pytest.approx(np.nanmean(batch.column("age").to_numpy()), abs=0.5)
+    assert len(digest.calendar.slots) <= 512
+    assert digest.calendar.series("(rows)").sum() == 60_000
