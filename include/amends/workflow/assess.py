@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from amends import __version__
 from amends.domain.assessment import Assessment, WindowSummary
 from amends.domain.decision import RANKING, Situation, decide
+from amends.domain.diagnosis import version_of
+from amends.domain.explanation import told_aside
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
@@ -53,7 +55,9 @@ def assess(
         scores = scores_of(reference), scores_of(current)
         findings = (*findings, *judge_labels(policy, *scores, spec.columns.label))
     situation = Situation(
-        inputs=spec.columns.features, new_version=_new_version(policy, reference, current, findings)
+        inputs=spec.columns.features,
+        new_version=_new_version(policy, reference, current, findings),
+        window_end=current.end,
     )
     return Assessment(
         model=spec.name,
@@ -64,7 +68,10 @@ def assess(
         current=_summary(current),
         findings=findings,
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
-        details={"situation": {**situation.document(), "importance": spec.importance}},
+        details={
+            "situation": {**situation.document(), "importance": spec.importance},
+            **told_aside(findings, importance=spec.importance, policy=policy, situation=situation),
+        },
     )
 
 
@@ -91,13 +98,7 @@ def _new_version(
     policy: Policy, reference: WindowDigest, current: WindowDigest, findings: Sequence[Finding]
 ) -> str | None:
     """A version that the reference hardly knows, and that answers most of the window or failed by itself."""
-    failed = {
-        finding.groups[0]
-        for finding in findings
-        if finding.category in {Category.PERFORMANCE, Category.CALIBRATION_DRIFT}
-        and finding.is_breach
-        and finding.groups
-    }
+    failed = {version_of(finding) for finding in findings if finding.is_breach}
     for version, rows in sorted(current.versions.items(), key=lambda pair: (-pair[1], pair[0])):
         rare = reference.versions.get(version, 0) <= policy.limit("versions.rare") * reference.rows
         main = rows >= policy.limit("versions.main") * current.rows

@@ -11,7 +11,9 @@ from amends.domain.events import EventKind, NewEvent
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.headline import headline
 from amends.domain.incident import call_from_document, incident_from_events, incident_id, open_incident_of
+from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
+from amends.domain.triage import HISTORY, act, triage
 from amends.domain.window import Window
 from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
@@ -129,20 +131,68 @@ def draw_report(services: Services, spec: ModelSpec, window: Window, assessment:
 def open_incident(services: Services, spec: ModelSpec, window: Window, assessment: str) -> str | None:
     """Open an incident for what an assessment calls for, or join the model's open one.
 
+    What is only suspected, or was answered lately, is recorded and held back (:mod:`amends.domain.triage`).
     Settles the batch in the same transaction. A second delivery of a window finds the first's incident.
 
     :returns: the incident's id; None where nothing has to be done.
     """
     document = services.ledger.evidence(assessment)
+    if document["incident"] is not None:
+        services.ledger.put_evidence("policy", services.policy.document)
     with services.ledger.transaction(spec.name) as ledger:
         ledger.settle(BATCH, window.key)
         if document["incident"] is None:
             return None
-        call = call_from_document(document["incident"])
-        facts = {"window": window.document(), "assessment": assessment, "call": call.document()}
-        return _open_or_join(
-            ledger, spec, call, facts, day=window.end, identity=(window.key, document["policy"]["digest"])
+        triaged = _triaged(ledger, services, window, assessment, document)
+        if triaged["call"] is None:
+            return None
+        call = call_from_document(triaged["call"])
+        facts = {
+            "window": window.document(), "assessment": assessment, "call": call.document(),
+            "triage": triaged["triage"], "policy": triaged["policy"],
+            "duties": duties_of(spec, services.policy, call),
+        }  # fmt: skip
+        identity = window.key, document["policy"]["digest"]
+        return _open_or_join(ledger, spec, call, facts, day=window.end, identity=identity)
+
+
+def _triaged(
+    ledger: LedgerTransaction,
+    services: Services,
+    window: Window,
+    assessment: str,
+    document: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Record what windows before this one make of its breaches; a retry finds what was recorded."""
+    policy = services.policy
+    found = triage(ledger.events(kinds=HISTORY), window, document["incident"]["categories"], policy)
+    acting = act(document, found, policy)
+    event = ledger.append(
+        NewEvent(
+            kind=EventKind.WINDOW_TRIAGED,
+            key=f"triaged:{window.key}:{assessment[-12:]}:{policy.digest[-12:]}",
+            model=window.model,
+            payload={
+                "window": window.document(),
+                "assessment": assessment,
+                "policy": policy.digest,
+                "triage": acting.document(),
+                "call": acting.call.document() if acting.call else None,
+            },
         )
+    )
+    return event.payload
+
+
+def duties_of(spec: ModelSpec, policy: Policy, call: Call) -> dict[str, Any]:
+    """Who answers for an incident and how soon, and who has to approve a new version."""
+    names = {"owner": [spec.owner], "incident-commander": list(spec.roles.get("incident-commander", ()))}
+    duty = policy.duties[call.severity]
+    return {
+        **duty.document(),
+        "names": {role: names[role] for role in duty.ladder},
+        "approvers": list(policy.approving_roles(call.severity)),
+    }
 
 
 def open_by_hand(
@@ -206,6 +256,8 @@ def _open_for_finding(
         "assessment": services.ledger.put_evidence("assessment", document),
         "call": call.document(),
         "reason": finding.reason,
+        "policy": services.policy.digest,
+        "duties": duties_of(spec, services.policy, call),
     }
     with services.ledger.transaction(spec.name) as ledger:
         return _open_or_join(
