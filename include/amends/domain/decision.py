@@ -20,7 +20,11 @@ MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the windows before this one add: categories that do not act yet, and why; breaches in a row."""
+    """What the windows before this one add.
+
+    ``held``: categories that do not act yet, and why. ``in_a_row``: windows, this one included, in which a
+    category acted and was not answered.
+    """
 
     held: Mapping[str, str] = field(default_factory=dict)
     in_a_row: Mapping[str, int] = field(default_factory=dict)

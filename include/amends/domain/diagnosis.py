@@ -57,11 +57,12 @@ def facts_of(findings: Sequence[Finding], policy: Policy, situation: Situation) 
     - ``slice_alone``: performance was lost on slices of the rows, and neither overall nor for a version;
     - ``ranking_holds``: the order of the scores is as good as before; ``miscalibrated``: their size is not;
     - ``others_hold``: another version of the same window is as good as before in all that was judged of it;
-    - ``others_fell``: another version was judged, and none of them holds.
+    - ``others_fell``: another version is worse than before, too, and none of them holds.
     """
     breaches = [finding for finding in findings if finding.is_breach]
     bad = [finding for finding in breaches if finding.category is Category.DATA_QUALITY]
     others = _other_versions(findings, situation)
+    hold = any(said == {Verdict.PASS} for said in others)
     return {
         "bad_data": any(finding.category in QUALITY for finding in breaches),
         "wide": _is_wide(bad, policy, situation),
@@ -71,8 +72,8 @@ def facts_of(findings: Sequence[Finding], policy: Policy, situation: Situation) 
             one.category is Category.FAIRNESS and one.metric.endswith(CHANGE) for one in breaches
         ),
         "miscalibrated": any(finding.category is Category.CALIBRATION_DRIFT for finding in breaches),
-        "others_hold": any(others),
-        "others_fell": bool(others) and not any(others),
+        "others_hold": hold,
+        "others_fell": not hold and any(Verdict.BREACH in said for said in others),
         **_performance_facts(findings),
     }
 
@@ -100,15 +101,14 @@ def version_of(finding: Finding) -> str | None:
     return finding.groups[0] if finding.category in BY_VERSION and about_rows and finding.groups else None
 
 
-def _other_versions(findings: Sequence[Finding], situation: Situation) -> list[bool]:
-    """Of each other version that was judged, whether it is as good as before in all that was asked of it."""
-    verdicts: dict[str, list[Verdict]] = {}
+def _other_versions(findings: Sequence[Finding], situation: Situation) -> list[set[Verdict]]:
+    """What was said of each version of the window but the new one."""
+    verdicts: dict[str, set[Verdict]] = {}
     for finding in findings:
         version = version_of(finding)
         if version is not None and version != situation.new_version:
-            verdicts.setdefault(version, []).append(finding.verdict)
-    judged = [said for said in verdicts.values() if any(verdict in JUDGED for verdict in said)]
-    return [all(verdict is Verdict.PASS for verdict in said) for said in judged]
+            verdicts.setdefault(version, set()).add(finding.verdict)
+    return list(verdicts.values())
 
 
 def _is_wide(bad: Sequence[Finding], policy: Policy, situation: Situation) -> bool:

@@ -136,7 +136,7 @@ def lines(document: Mapping[str, Any]) -> list[str]:
           for one in document["nearly"]),
         *(line for one in document["severity"] for line in _severity_lines(one)),
         *(f"{category} was held back: {why}" for category, why in document["held"].items()),
-        *(f"{category} breached {n} windows in a row"
+        *(f"{category} acted in {n} windows in a row, unanswered"
           for category, n in document["in_a_row"].items() if n > 1),
         *document["overridden"],
         *(_accepted_line(one) for one in document["accepted"]),

@@ -40,7 +40,10 @@ class AcceptedRisk:
 
     def holds(self, window_end: str | None) -> bool:
         """Whether it still holds at a window's end (ISO 8601); without an end nothing is known to hold."""
-        return window_end is not None and as_utc(window_end).date() <= self.until
+        try:
+            return window_end is not None and as_utc(window_end).date() <= self.until
+        except ValueError:
+            return False
 
     def document(self) -> dict[str, Any]:
         """Return the risk as JSON."""

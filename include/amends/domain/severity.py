@@ -61,7 +61,7 @@ def grading_facts(
     - ``broad``: more than ``severity.broad_share`` of the inputs or of the rows, or at least
       ``severity.broad_attributes`` sensitive attributes, each by itself;
     - ``many``: at least ``breadth`` categories breached at once;
-    - ``lasting``: so many windows in a row as ``severity.lasting_windows`` says;
+    - ``lasting``: unanswered for so many windows in a row as ``severity.lasting_windows`` says;
     - ``irreversible``: no earlier version takes the harm back;
     - ``slice_alone``: some slices of the rows, and nothing beyond them.
     """

@@ -1,6 +1,6 @@
 """Triage: what windows before this one make of its breaches. Suspected before detected; cool-down."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from amends.domain.policy import Policy
 from amends.domain.window import Window
 
 HISTORY = (
-    EventKind.WINDOW_ASSESSED, EventKind.INCIDENT_OPENED, EventKind.INCIDENT_JOINED,
+    EventKind.WINDOW_ASSESSED, EventKind.WINDOW_TRIAGED, EventKind.INCIDENT_OPENED, EventKind.INCIDENT_JOINED,
     EventKind.INCIDENT_CLOSED, EventKind.CHAMPION_MOVED,
 )  # fmt: skip
 """Kinds of events that triage reads."""
@@ -41,7 +41,10 @@ class Cooling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """Each breached category's state: suspected (and why), cooling down, or detected; windows in a row."""
+    """Each breached category's state: suspected (and why), cooling down, or detected.
+
+    ``in_a_row``: windows, this one included, in which it acted and was not answered.
+    """
 
     suspected: Mapping[str, str]
     cooling: tuple[Cooling, ...]
@@ -139,7 +142,7 @@ def triage(events: Sequence[Event], window: Window, categories: Sequence[str], p
     return Triage(
         suspected=suspected,
         cooling=tuple(one for category in detected for one in _cooling(events, window, category, policy)),
-        in_a_row={category: 1 + _in_a_row(lately, category) for category in categories},
+        in_a_row={category: 1 + _unanswered(events, window, category) for category in categories},
     )
 
 
@@ -154,13 +157,17 @@ def breaches_by_window(events: Sequence[Event], before: Window) -> list[tuple[Wi
     return sorted(earlier.items(), key=lambda pair: (pair[0].end, pair[0].start), reverse=True)
 
 
-def _in_a_row(lately: Iterable[tuple[str, ...]], category: str) -> int:
-    count = 0
-    for found in lately:
-        if category not in found:
-            break
-        count += 1
-    return count
+def _unanswered(events: Sequence[Event], window: Window, category: str) -> int:
+    """In how many windows in a row before this one the category acted, and nobody has answered it since."""
+    answered = _last_answer(events, category)
+    acted = {
+        Window.from_document(event.payload["window"])
+        for event in events
+        if event.kind is EventKind.WINDOW_TRIAGED and event.seq > (answered[0] if answered else 0)
+        and category in (event.payload["call"] or {"categories": ()})["categories"]
+    }  # fmt: skip
+    earlier = [before for before, _ in breaches_by_window(events, window)]
+    return next((count for count, before in enumerate(earlier) if before not in acted), len(earlier))
 
 
 def _cooling(events: Sequence[Event], window: Window, category: str, policy: Policy) -> list[Cooling]:

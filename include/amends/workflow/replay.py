@@ -107,14 +107,14 @@ def _graded_again(ledger: Ledger, event: Event) -> list[str]:
 
 def _triaged_again(ledger: Ledger, event: Event, document: Mapping[str, Any], policy: Policy) -> Compared:
     """Count again what stood in the ledger before the window was triaged."""
-    history = ledger.events(model=event.model, kinds=[*HISTORY, EventKind.WINDOW_TRIAGED])
+    history = ledger.events(model=event.model, kinds=HISTORY)
     mine = (
         one.seq for one in history if one.kind is EventKind.WINDOW_TRIAGED
         and one.payload["assessment"] == event.payload["assessment"]
         and one.payload["policy"] == policy.digest
     )  # fmt: skip
     then = next(mine, event.seq)
-    before = [one for one in history if one.seq < then and one.kind in HISTORY]
+    before = [one for one in history if one.seq < then]
     window = Window.from_document(event.payload["window"])
     acting = act(document, triage(before, window, document["incident"]["categories"], policy), policy)
     return [
