@@ -1,77 +1,19 @@
 """Suspected before detected, cool-down and its override: on a ledger in memory, window by window."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from amends.adapters.files import load_policy
-from amends.domain.decision import Situation, decide
-from amends.domain.events import Event, EventKind, NewEvent
+from amends.domain.events import Event, EventKind
 from amends.domain.explanation import lines
-from amends.domain.findings import Category, Finding, Verdict
+from amends.domain.findings import Category
 from amends.domain.narrative import narrative
-from amends.domain.policy import Policy
 from amends.domain.promotion import Move
-from amends.domain.spec import spec_from_document
-from amends.domain.window import Window
 from amends.ports import Services
 from amends.workflow import monitor, respond, watch
 from amends.workflow.replay import explain, replay
-from fake_registry import FakeRegistry
-from fakes import FakeLedger
-from samples import FULL
+from weeks import SPEC, assessed, breach, seen, services, week
 
-SPEC = spec_from_document({**FULL, "name": "lending", "importance": "high"}, "lending.yaml")
-POLICY = load_policy()
 DRIFT, LOSS = Category.DATA_DRIFT, Category.PERFORMANCE
-
-
-def services(policy: Policy = POLICY) -> Services:
-    """A model without history, on fakes."""
-    nothing: Any = None
-    return Services(
-        ledger=FakeLedger(), registry=FakeRegistry(), source=nothing, quality=nothing, fairness=nothing,
-        reporter=nothing, trainer=nothing, policy=policy,
-    )  # fmt: skip
-
-
-def week(number: int) -> Window:
-    """The window of a week."""
-    start = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(weeks=number)
-    return Window("lending", start, start + timedelta(weeks=1))
-
-
-def breach(category: Category, times: float = 1.5, column: str | None = None) -> Finding:
-    """A breach so many times its limit."""
-    return Finding(
-        category=category, metric="m", verdict=Verdict.BREACH, reason=f"{category} {times:g}", column=column,
-        value=times, threshold=1.0,
-    )  # fmt: skip
-
-
-def assessed(house: Services, number: int, *found: Category | Finding, version: str = "1") -> str:
-    """Record what a week's assessment found, as the monitor does."""
-    findings = [one if isinstance(one, Finding) else breach(one) for one in found]
-    situation = Situation(inputs=("age", "occupation"), window_end=week(number).end.isoformat())
-    call = decide(findings, importance="high", policy=house.policy, situation=situation)
-    document = {
-        "policy": {"digest": house.policy.digest}, "findings": [one.document() for one in findings],
-        "incident": call.document() if call else None, "week": number,
-        "situation": {**situation.document(), "importance": "high"},
-    }  # fmt: skip
-    evidence = house.ledger.put_evidence("assessment", document)
-    payload = {"window": week(number).document(), "origin": "calendar", "assessment": evidence, "rows": 1,
-               "served_by": version, "call": document["incident"], "headline": {}}  # fmt: skip
-    with house.ledger.transaction("lending") as ledger:
-        kind = EventKind.WINDOW_ASSESSED
-        ledger.append(NewEvent(kind=kind, key=f"assessed:{number}", model="lending", payload=payload))
-    return evidence
-
-
-def seen(house: Services, number: int, *found: Category | Finding, version: str = "1") -> str | None:
-    """Assess a week and open what it calls for."""
-    evidence = assessed(house, number, *found, version=version)
-    return monitor.open_incident(house, SPEC, week(number), evidence)
 
 
 def triaged(house: Services) -> list[dict[str, Any]]:
@@ -279,3 +221,15 @@ def test_explain_names_what_fired_and_what_nearly_did() -> None:
         "rule performance-new-version nearly fired: it lacks new version; it would rollback, then retrain"
         in lines(told)
     )
+
+
+def test_what_a_person_asked_for_is_explained_and_replayed_too() -> None:
+    """A request has no window and no history; its decision comes out the same."""
+    house = services()
+    incident = monitor.open_by_hand(
+        house, SPEC, day=week(0).end, request="r", reason="support calls", actor="olaf"
+    )
+    assert replay(house.ledger, incident) == []
+    (told,) = explain(house.ledger, incident)
+    assert [rule["name"] for rule in told["rules"]] == ["report"]
+    assert told["duties"]["ladder"] == ["owner", "incident-commander"]

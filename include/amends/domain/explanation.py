@@ -129,6 +129,8 @@ def _undecided(weighed: Weighed) -> list[Document]:
 
 def lines(document: Mapping[str, Any]) -> list[str]:
     """Tell an explanation to people, one line each."""
+    if "error" in document:
+        return [f"it cannot be explained: {document['error']}"]
     return [
         *(f"rule {one['name']} fired: {_conditions(one['when'])}; {_listed(one['run'])}"
           for one in document["rules"]),

@@ -51,22 +51,30 @@ def replay(ledger: Ledger, incident: str) -> list[str]:
 def explain(ledger: Ledger, incident: str) -> list[dict[str, Any]]:
     """Explain each decision that opened or joined an incident: :mod:`amends.domain.explanation`.
 
-    :raises LedgerError: the incident, its evidence or its policy is not in the ledger.
+    Where evidence is gone or was changed, that is said in place of an explanation.
+
+    :raises LedgerError: the incident is not in the ledger.
     """
-    told = []
-    for event in _events(ledger, incident):
-        if event.kind in CALLED:
-            document, policy, triaged = _basis(ledger, event)
-            standing, importance = standing_of(triaged), document["situation"]["importance"]
-            weighed = weigh(**_given(document), policy=policy, standing=standing)
-            overridden = triaged["overridden"] if triaged else ()
-            told.append({
-                "row": event.seq, "kind": str(event.kind), "window": event.payload["window"],
-                "policy": policy.digest, "duties": event.payload.get("duties"),
-                **explanation(weighed, policy, importance=importance, standing=standing,
-                              overridden=overridden),
-            })  # fmt: skip
-    return told
+    return [_explained(ledger, event) for event in _events(ledger, incident) if event.kind in CALLED]
+
+
+def _explained(ledger: Ledger, event: Event) -> dict[str, Any]:
+    head = {"row": event.seq, "kind": str(event.kind), "window": event.payload["window"]}
+    try:
+        document, policy, triaged = _basis(ledger, event)
+    except (LedgerError, PolicyError) as error:
+        return {**head, "error": str(error)}
+    given, standing = _given(document), standing_of(triaged)
+    weighed = weigh(**given, policy=policy, standing=standing)
+    return {
+        **head,
+        "policy": policy.digest,
+        "duties": event.payload.get("duties"),
+        **explanation(
+            weighed, policy, importance=given["importance"], standing=standing,
+            overridden=triaged["overridden"] if triaged else (),
+        ),
+    }  # fmt: skip
 
 
 def _events(ledger: Ledger, incident: str) -> Sequence[Event]:
