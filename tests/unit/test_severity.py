@@ -53,6 +53,9 @@ FEW_ROWS = [breach(Category.DATA_QUALITY, "unreadable_share", column="a", value=
 SEX = breach(Category.FAIRNESS, "selection_rate_ratio", attribute="sex", value=0.3, threshold=0.8)
 RACE = breach(Category.FAIRNESS, "selection_rate_ratio", attribute="race", value=0.7, threshold=0.8)
 BOTH = breach(Category.FAIRNESS, "selection_rate_ratio", attribute=("sex", "race"), value=0.2, threshold=0.8)
+GREW = breach(
+    Category.FAIRNESS, "gap_change", attribute="sex", value=0.3, reference_value=0.2, threshold=0.05
+)
 SLICE = [
     breach(
         Category.PERFORMANCE, "worst_slice_auc", column="a", value=0.75, reference_value=0.8, threshold=0.03
@@ -81,7 +84,9 @@ GROSS_SLICE = [
         (FEW_ROWS, "high", 1, "SEV2"),
         ([SEX], "high", 1, "SEV2"),
         ([SEX, BOTH], "high", 1, "SEV2"),  # an intersection is no second attribute
-        ([SEX, RACE], "high", 1, "SEV1"),
+        ([SEX, RACE], "high", 1, "SEV2"),  # two attributes, and both gaps stood before
+        ([SEX, RACE, GREW], "high", 1, "SEV1"),
+        ([SEX, GREW], "high", 1, "SEV2"),
         (SLICE, "high", 1, "SEV3"),  # some rows only
         (GROSS_SLICE, "high", 1, "SEV2"),
         (SLICE, "low", 1, "SEV4"),  # nothing is milder than SEV4

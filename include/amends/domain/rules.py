@@ -28,7 +28,7 @@ IMPOSSIBLE: tuple[Mapping[str, bool], ...] = (
     {"others_hold": True, "others_fell": True},
 )
 """Facts that exclude each other; a row that asks for both can never fire."""
-GRADES = ("gross", "broad", "many", "lasting", "irreversible", "slice_alone")
+GRADES = ("gross", "broad", "many", "lasting", "irreversible", "standing", "slice_alone")
 """What a severity rule may ask about a category; :mod:`amends.domain.severity` says what each means."""
 MOST_STEPS = 3
 

@@ -63,6 +63,7 @@ def grading_facts(
     - ``many``: at least ``breadth`` categories breached at once;
     - ``lasting``: unanswered for so many windows in a row as ``severity.lasting_windows`` says;
     - ``irreversible``: no earlier version takes the harm back;
+    - ``standing``: a gap between groups that the reference had already, and that did not grow;
     - ``slice_alone``: some slices of the rows, and nothing beyond them.
     """
     breaches = [finding for finding in mine if finding.is_breach]
@@ -73,6 +74,8 @@ def grading_facts(
         "many": categories >= policy.breadth,
         "lasting": windows >= policy.limit("severity.lasting_windows"),
         "irreversible": category in policy.irreversible,
+        "standing": category == Category.FAIRNESS
+        and not any(one.metric.endswith(CHANGE) for one in breaches),
         "slice_alone": slice_alone and category == Category.PERFORMANCE,
     }
 
