@@ -48,8 +48,9 @@ NARROW, WIDE = [shift("a", 0.9)], [shift("a", 0.9), shift("b", 0.3), shift("c", 
 MILD_WIDE = [shift("a", 0.3), shift("b", 0.3), shift("c", 0.3)]
 LEAK = [breach(Category.PRIVACY_LEAK, "email_share", value=0.02, threshold=0.01)]
 LEAKS = [breach(Category.PRIVACY_LEAK, "email_share", value=0.04, threshold=0.01)]
-ROWS = [breach(Category.DATA_QUALITY, "unreadable_share", column="a", value=0.6, threshold=0.005)]
-FEW_ROWS = [breach(Category.DATA_QUALITY, "unreadable_share", column="a", value=0.4, threshold=0.005)]
+INPUT = [breach(Category.DATA_QUALITY, "unreadable_share", column="a", value=0.6, threshold=0.005)]
+ROWS = [breach(Category.DATA_QUALITY, "duplicate_id_share", column="id", value=0.6, threshold=0.005)]
+FEW_ROWS = [breach(Category.DATA_QUALITY, "duplicate_id_share", column="id", value=0.4, threshold=0.005)]
 SEX = breach(Category.FAIRNESS, "selection_rate_ratio", attribute="sex", value=0.3, threshold=0.8)
 RACE = breach(Category.FAIRNESS, "selection_rate_ratio", attribute="race", value=0.7, threshold=0.8)
 BOTH = breach(Category.FAIRNESS, "selection_rate_ratio", attribute=("sex", "race"), value=0.2, threshold=0.8)
@@ -80,6 +81,7 @@ GROSS_SLICE = [
         (LEAK, "medium", 1, "SEV2"),
         (LEAKS, "medium", 1, "SEV1"),  # gross, and cannot be taken back
         (LEAKS, "high", 3, "SEV1"),  # nothing is graver than SEV1
+        (INPUT, "high", 1, "SEV2"),  # one broken input is one, in however many rows
         (ROWS, "high", 1, "SEV1"),  # more than half of the rows
         (FEW_ROWS, "high", 1, "SEV2"),
         ([SEX], "high", 1, "SEV2"),

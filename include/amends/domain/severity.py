@@ -58,8 +58,8 @@ def grading_facts(
     """Answer what severity rules may ask about a category.
 
     - ``gross``: a breach is at least ``severity.gross`` times its limit;
-    - ``broad``: more than ``severity.broad_share`` of the inputs or of the rows, or at least
-      ``severity.broad_attributes`` sensitive attributes, each by itself;
+    - ``broad``: more than ``severity.broad_share`` of the inputs, or of the rows where it is rows that fail and
+      no input; or at least ``severity.broad_attributes`` sensitive attributes, each by itself;
     - ``many``: at least ``breadth`` categories breached at once;
     - ``lasting``: unanswered for so many windows in a row as ``severity.lasting_windows`` says;
     - ``irreversible``: no earlier version takes the harm back;
@@ -84,7 +84,8 @@ def _is_broad(breaches: Sequence[Finding], policy: Policy, inputs: Sequence[str]
     share = policy.limit("severity.broad_share")
     columns = {name for finding in breaches for name in columns_of(finding)} & set(inputs)
     attributes = {finding.attribute for finding in breaches if isinstance(finding.attribute, str)}
-    rows = [one.value for one in breaches if one.metric.endswith(SHARE_OF_ROWS) and one.value is not None]
+    whole = [one for one in breaches if not set(columns_of(one)) & set(inputs)]
+    rows = [one.value for one in whole if one.metric.endswith(SHARE_OF_ROWS) and one.value is not None]
     return (
         (len(columns) > 1 and len(columns) > share * len(inputs))
         or len(attributes) >= policy.limit("severity.broad_attributes")
