@@ -58,8 +58,8 @@ def grading_facts(
     """Answer what severity rules may ask about a category.
 
     - ``gross``: a breach is at least ``severity.gross`` times its limit;
-    - ``broad``: more than ``severity.broad_share`` of the inputs, or of the rows where it is rows that fail and
-      no input; or at least ``severity.broad_attributes`` sensitive attributes, each by itself;
+    - ``broad``: more than ``severity.broad_share`` of the inputs, or of the rows where rows fail and no input
+      does; or at least ``severity.broad_attributes`` sensitive attributes, each by itself;
     - ``many``: at least ``breadth`` categories breached at once;
     - ``lasting``: unanswered for so many windows in a row as ``severity.lasting_windows`` says;
     - ``irreversible``: no earlier version takes the harm back;
