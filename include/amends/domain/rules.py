@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from amends.domain.findings import Category
 from amends.domain.policy_reading import conditions, record, rows, text, words
@@ -68,6 +68,8 @@ class SeverityRule:
 
 
 Row = TypeVar("Row", Rule, SeverityRule)
+Speakers: TypeAlias = Sequence[tuple[Mapping[str, bool], Row]]
+"""Combinations of facts, each with the row that speaks first under it."""
 
 
 def read_rules(document: Mapping[str, Any], where: str) -> tuple[Rule, ...]:
@@ -83,8 +85,9 @@ def read_rules(document: Mapping[str, Any], where: str) -> tuple[Rule, ...]:
         for one, other in _doubles(mine):
             if one.run != other.run:
                 raise _contradiction(where, one.name, other.name)
-        _refuse_unreachable(mine, where)
-        _refuse_fitting_bad_data(mine, where)
+        speakers = _speakers(mine, "bad_data")
+        _refuse_unreachable(mine, speakers, where)
+        _refuse_fitting_bad_data(speakers, where)
     return found
 
 
@@ -96,7 +99,7 @@ def read_severity_rules(document: Mapping[str, Any], where: str) -> tuple[Severi
     for one, other in _doubles(found):
         if one.steps != other.steps:
             raise _contradiction(where, one.name, other.name)
-    _refuse_unreachable(found, where)
+    _refuse_unreachable(found, _speakers(found), where)
     return found
 
 
@@ -155,9 +158,9 @@ def _contradiction(where: str, one: str, other: str) -> PolicyError:
     )
 
 
-def _refuse_unreachable(mine: Sequence[Row], where: str) -> None:
+def _refuse_unreachable(mine: Sequence[Row], speakers: Speakers[Row], where: str) -> None:
     """Refuse rows that speak first under no combination of facts that can be."""
-    fired = {speaker.name for _, speaker in _speakers(mine)}
+    fired = {speaker.name for _, speaker in speakers}
     for i, rule in enumerate(mine):
         if rule.name in fired:
             continue
@@ -170,8 +173,8 @@ def _refuse_unreachable(mine: Sequence[Row], where: str) -> None:
         raise PolicyError(f"{where}: rule {rule.name!r} can never fire after {named}. Reorder or drop one.")
 
 
-def _refuse_fitting_bad_data(mine: Sequence[Rule], where: str) -> None:
-    for facts, rule in _speakers(mine, "bad_data"):
+def _refuse_fitting_bad_data(speakers: Speakers[Rule], where: str) -> None:
+    for facts, rule in speakers:
         wrong = [playbook for playbook in rule.run if playbook in FITTING]
         if facts["bad_data"] and wrong:
             raise PolicyError(
@@ -180,7 +183,7 @@ def _refuse_fitting_bad_data(mine: Sequence[Rule], where: str) -> None:
             )
 
 
-def _speakers(mine: Sequence[Row], *more: str) -> list[tuple[dict[str, bool], Row]]:
+def _speakers(mine: Sequence[Row], *more: str) -> Speakers[Row]:
     """The first row that fits, for each combination of facts that can be."""
     names = _facts_that_matter({name for rule in mine for name in rule.when} | set(more))
     found = []
