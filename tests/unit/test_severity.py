@@ -1,7 +1,9 @@
 """How grave an incident is: by effect, breadth, importance, persistence and reversibility, each by hand."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from amends.adapters.files import load_policy
 from amends.domain.decision import Situation, Standing, decide
@@ -105,6 +107,20 @@ def test_severity_follows_from_the_written_rules(
     )
     assert call is not None
     assert call.severity == severity
+
+
+@pytest.mark.parametrize("findings", [WIDE, LEAKS, ROWS, GROSS_SLICE, [SEX, RACE, GREW]])
+def test_a_measures_own_number_type_decides_as_a_plain_one(findings: list[Finding]) -> None:
+    """Numpy's floats compare to numpy's booleans; what was measured and what was read back decide alike."""
+    measured = [
+        replace(one, value=np.float64(one.value), threshold=np.float64(one.threshold))  # type: ignore[arg-type]
+        for one in findings
+    ]
+    calls = [
+        decide(some, importance="medium", policy=POLICY, situation=Situation(inputs=INPUTS))
+        for some in (findings, measured)
+    ]
+    assert calls[0] == calls[1]
 
 
 def test_a_raised_severity_names_its_rule() -> None:

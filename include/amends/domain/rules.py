@@ -49,7 +49,7 @@ class Rule:
 
     def missing(self, facts: Mapping[str, bool]) -> dict[str, bool]:
         """Conditions of the row that the facts do not meet."""
-        return {name: wanted for name, wanted in self.when.items() if facts[name] is not wanted}
+        return {name: wanted for name, wanted in self.when.items() if bool(facts[name]) != wanted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class SeverityRule:
 
     def missing(self, facts: Mapping[str, bool]) -> dict[str, bool]:
         """Conditions of the row that the facts do not meet."""
-        return {name: wanted for name, wanted in self.when.items() if facts[name] is not wanted}
+        return {name: wanted for name, wanted in self.when.items() if bool(facts[name]) != wanted}
 
 
 Row = TypeVar("Row", Rule, SeverityRule)

@@ -38,7 +38,9 @@ def times_limit(finding: Finding) -> float | None:
     Range [0, inf), unitless; 1 is the limit itself. None where value or limit is unknown, or nothing at all
     is tolerated. A house rule, dated 2026-11-24.
     """
-    value, limit, reference = (finite(n) for n in (finding.value, finding.threshold, finding.reference_value))
+    value, limit, reference = (
+        _number(n) for n in (finding.value, finding.threshold, finding.reference_value)
+    )
     if value is None or limit is None:
         return None
     by_change = finding.category in BY_CHANGE or finding.metric.endswith(CHANGE)
@@ -49,6 +51,11 @@ def times_limit(finding: Finding) -> float | None:
     else:
         distance = abs(value)
     return finite(distance / limit) if limit > 0 else None
+
+
+def _number(value: float | None) -> float | None:
+    """A plain finite number: a measure's own type must not reach a decision."""
+    return None if value is None else finite(float(value))
 
 
 def grading_facts(
@@ -89,7 +96,7 @@ def _is_broad(breaches: Sequence[Finding], policy: Policy, inputs: Sequence[str]
     return (
         (len(columns) > 1 and len(columns) > share * len(inputs))
         or len(attributes) >= policy.limit("severity.broad_attributes")
-        or any(value > share for value in rows)
+        or any(float(value) > share for value in rows)
     )
 
 
