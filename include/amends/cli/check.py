@@ -70,9 +70,7 @@ def check(
     )
     if out:
         _write(out, model, before, now, assessment)
-    _tell(assessment, as_json=as_json)
-    if explain and not as_json:
-        _explain(assessment, rules)
+    _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
     if assessment.incident:
         raise typer.Exit(1)
 
@@ -122,7 +120,7 @@ def _write(
         half.replace(folder / name)
 
 
-def _tell(assessment: "Assessment", *, as_json: bool) -> None:
+def _tell(assessment: "Assessment", *, as_json: bool, explained_by: "Policy | None" = None) -> None:
     from amends.domain.canonical import canonical_json
     from amends.domain.explanation import aside_lines
 
@@ -134,15 +132,19 @@ def _tell(assessment: "Assessment", *, as_json: bool) -> None:
             print(f"{finding.verdict:12} {finding.category}: {finding.reason}")
     for line in aside_lines(assessment.details):
         print(line)
-    incident = assessment.incident
-    if incident is None:
-        print(f"{assessment.model}: healthy, {assessment.current.rows} rows.")
-        return
-    print(
-        f"{assessment.model}: {incident.severity} {incident.category}; {', then '.join(incident.playbooks)}."
-    )
-    for line in incident.because:
-        print(f"  {line}")
+    for line in _called(assessment):
+        print(line)
+    if explained_by:
+        _explain(assessment, explained_by)
+
+
+def _called(assessment: "Assessment") -> list[str]:
+    """The call, and why; or that there is none."""
+    call = assessment.incident
+    if call is None:
+        return [f"{assessment.model}: healthy, {assessment.current.rows} rows."]
+    head = f"{assessment.model}: {call.severity} {call.category}; {', then '.join(call.playbooks)}."
+    return [head, *(f"  {line}" for line in call.because)]
 
 
 def _explain(assessment: "Assessment", policy: "Policy") -> None:

@@ -1,6 +1,7 @@
 """Assess a window against its reference: quality, drift, performance, fairness, leaks; then decide."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amends import __version__
 from amends.domain.assessment import Assessment, WindowSummary
@@ -68,11 +69,18 @@ def assess(
         current=_summary(current),
         findings=findings,
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
-        details={
-            "situation": {**situation.document(), "importance": spec.importance},
-            **told_aside(findings, importance=spec.importance, policy=policy, situation=situation),
-        },
+        details=_beside(spec, policy, findings, situation),
     )
+
+
+def _beside(
+    spec: ModelSpec, policy: Policy, findings: Sequence[Finding], situation: Situation
+) -> dict[str, Any]:
+    """What stands beside the call: what it rests on, accepted risks, rehearsals."""
+    return {
+        "situation": {**situation.document(), "importance": spec.importance},
+        **told_aside(findings, importance=spec.importance, policy=policy, situation=situation),
+    }
 
 
 def _as_before(

@@ -11,14 +11,13 @@ from amends.domain.events import EventKind, NewEvent
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.headline import headline
 from amends.domain.incident import call_from_document, incident_from_events, incident_id, open_incident_of
-from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
-from amends.domain.triage import HISTORY, act, triage
 from amends.domain.window import Window
 from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
 from amends.workflow.assess import assess, digest_window
+from amends.workflow.triage import duties_of, record_triage
 
 FOUND = (EventKind.INCIDENT_OPENED, EventKind.INCIDENT_JOINED)
 BATCH, INCIDENT = "batch", "incident"
@@ -143,7 +142,7 @@ def open_incident(services: Services, spec: ModelSpec, window: Window, assessmen
         ledger.settle(BATCH, window.key)
         if document["incident"] is None:
             return None
-        triaged = _triaged(ledger, services, window, assessment, document)
+        triaged = record_triage(ledger, services, window, assessment, document)
         if triaged["call"] is None:
             return None
         call = call_from_document(triaged["call"])
@@ -154,45 +153,6 @@ def open_incident(services: Services, spec: ModelSpec, window: Window, assessmen
         }  # fmt: skip
         identity = window.key, document["policy"]["digest"]
         return _open_or_join(ledger, spec, call, facts, day=window.end, identity=identity)
-
-
-def _triaged(
-    ledger: LedgerTransaction,
-    services: Services,
-    window: Window,
-    assessment: str,
-    document: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Record what windows before this one make of its breaches; a retry finds what was recorded."""
-    policy = services.policy
-    found = triage(ledger.events(kinds=HISTORY), window, document["incident"]["categories"], policy)
-    acting = act(document, found, policy)
-    event = ledger.append(
-        NewEvent(
-            kind=EventKind.WINDOW_TRIAGED,
-            key=f"triaged:{window.key}:{assessment[-12:]}:{policy.digest[-12:]}",
-            model=window.model,
-            payload={
-                "window": window.document(),
-                "assessment": assessment,
-                "policy": policy.digest,
-                "triage": acting.document(),
-                "call": acting.call.document() if acting.call else None,
-            },
-        )
-    )
-    return event.payload
-
-
-def duties_of(spec: ModelSpec, policy: Policy, call: Call) -> dict[str, Any]:
-    """Who answers for an incident and how soon, and who has to approve a new version."""
-    names = {"owner": [spec.owner], "incident-commander": list(spec.roles.get("incident-commander", ()))}
-    duty = policy.duties[call.severity]
-    return {
-        **duty.document(),
-        "names": {role: names[role] for role in duty.ladder},
-        "approvers": list(policy.approving_roles(call.severity)),
-    }
 
 
 def open_by_hand(
