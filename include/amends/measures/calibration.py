@@ -37,11 +37,36 @@ def calibration_slope(scores: Counts) -> Estimate | None:
     return None
 
 
-def calibration_error(reference: Counts, current: Counts) -> tuple[float, float, float]:
+def calibration_intercept(scores: Counts) -> Estimate | None:
+    """Intercept a of ``logit P(label = 1) = a + logit(score)`` fitted by maximum likelihood.
+
+    Range (-inf, inf), in log odds; 0 is calibrated on average, above 0 the scores are too low: the odds are
+    ``exp(a)`` times what they say. None where one class has no row.
+    Source: Cox (1958); Van Calster et al. (2019), "Calibration: the Achilles heel of predictive analytics".
+    """
+    rows = scores[[NEGATIVE, POSITIVE]].sum(axis=0).astype(float)
+    used = rows > 0
+    rows, hits = rows[used], float(scores[POSITIVE].sum())
+    if not 0 < hits < rows.sum():
+        return None
+    offset, at = np.log(MIDDLES[used] / (1 - MIDDLES[used])), 0.0
+    for _ in range(STEPS):
+        fitted = 1 / (1 + np.exp(-np.clip(offset + at, -500, 500)))
+        information = float(rows @ (fitted * (1 - fitted)))
+        if not information > np.finfo(float).tiny:
+            return None
+        step = (hits - float(rows @ fitted)) / information
+        at += float(np.clip(step, -LONGEST_STEP, LONGEST_STEP))
+        if abs(step) < TOLERANCE:
+            return Estimate(at, information**-0.5)
+    return None
+
+
+def calibration_error(reference: Counts, current: Counts) -> tuple[Estimate, Estimate, float]:
     """Expected calibration error of both windows on the same groups of scores, and whether they differ.
 
     ``sum_g n_g / n |mean label_g - mean score_g|`` over groups of equal reference rows. Range [0, 1]; 0 means
-    that of the rows scored s a share s is positive.
+    that of the rows scored s a share s is positive. Chance alone makes it more than 0.
 
     :returns: reference's error, current's error, and the chi-square p value of equal residuals in all groups.
     Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian
@@ -56,7 +81,7 @@ def calibration_error(reference: Counts, current: Counts) -> tuple[float, float,
     gap = (mean_now - mean)[both]
     statistic = float((np.square(gap)[spread > 0] / spread[spread > 0]).sum())
     p = float(chdtrc(max(int((spread > 0).sum()), 1), statistic))
-    return _weighted(n, mean), _weighted(m, mean_now), p
+    return _weighted(n, mean, error), _weighted(m, mean_now, error_now), p
 
 
 def _residuals(scores: Counts, group: Counts) -> tuple[Floats, Floats, Floats]:
@@ -70,5 +95,7 @@ def _residuals(scores: Counts, group: Counts) -> tuple[Floats, Floats, Floats]:
     return n, mean, np.sqrt(np.maximum(square / safe - mean**2, 0) / safe)
 
 
-def _weighted(rows: Floats, residuals: Floats) -> float:
-    return float((rows * np.abs(residuals)).sum() / max(rows.sum(), 1))
+def _weighted(rows: Floats, residuals: Floats, errors: Floats) -> Estimate:
+    weights = rows / max(rows.sum(), 1)
+    spread = float(np.sqrt(np.square(weights * errors).sum()))
+    return Estimate(float(weights @ np.abs(residuals)), spread)

@@ -19,9 +19,9 @@ class Estimate:
     value: float
     error: float
 
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval."""
-        half = two_sided(confidence) * self.error
+    def interval(self, confidence: float, comparisons: int = 1) -> tuple[float, float]:
+        """Two-sided normal interval, shared by some comparisons (Bonferroni)."""
+        half = two_sided(confidence, comparisons) * self.error
         return self.value - half, self.value + half
 
     def minus(self, other: "Estimate") -> "Estimate":
@@ -39,7 +39,7 @@ def class_sizes(scores: Counts) -> tuple[int, int]:
     return int(scores[NEGATIVE].sum()), int(scores[POSITIVE].sum())
 
 
-def auc(scores: Counts) -> Estimate:
+def auc(scores: Counts | Floats) -> Estimate:
     """Area under the ROC curve with DeLong's standard error.
 
     ``P(s1 > s0) + P(s1 = s0) / 2`` for a random row of class 1 and of class 0; scores of one bin are equal.
