@@ -68,7 +68,8 @@ def calibration_error(reference: Counts, current: Counts) -> tuple[Estimate, Est
     ``sum_g n_g / n |mean label_g - mean score_g|`` over groups of equal reference rows. Range [0, 1]; 0 means
     that of the rows scored s a share s is positive. Chance alone makes it more than 0.
 
-    :returns: reference's error, current's error, and the chi-square p value of equal residuals in all groups.
+    :returns: reference's error, current's error, and the chi-square p value of equal residuals in all groups,
+        with the variance that both windows' labels have together (a group without a hit is not sure of it).
     Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian
     binning".
     """
@@ -77,10 +78,11 @@ def calibration_error(reference: Counts, current: Counts) -> tuple[Estimate, Est
     group = np.minimum(number, GROUPS - 1)
     (n, mean, error), (m, mean_now, error_now) = (_residuals(one, group) for one in (reference, current))
     both = (n > 1) & (m > 1)
-    spread = (np.square(error) + np.square(error_now))[both]
-    gap = (mean_now - mean)[both]
-    statistic = float((np.square(gap)[spread > 0] / spread[spread > 0]).sum())
-    p = float(chdtrc(max(int((spread > 0).sum()), 1), statistic))
+    hits = np.bincount(group, weights=reference[POSITIVE] + current[POSITIVE], minlength=GROUPS)
+    share = ((hits + 0.5) / (n + m + 1))[both]
+    spread = share * (1 - share) * (1 / n[both] + 1 / m[both])
+    statistic = float((np.square(mean_now - mean)[both] / spread).sum())
+    p = float(chdtrc(max(int(both.sum()), 1), statistic))
     return _weighted(n, mean, error), _weighted(m, mean_now, error_now), p
 
 

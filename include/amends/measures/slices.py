@@ -25,6 +25,8 @@ MOST_CELLS = 10_000_000
 """Rows times columns that the search for second conditions may read: it bounds the time."""
 CAUTION = 2.0
 """Standard errors taken off a rise when slices are ranked: a small slice is not chosen for its noise."""
+FEWEST = 11
+"""Rows under which a slice could point at somebody: it is not shown, whatever is asked for."""
 MISSING = "missing"
 
 
@@ -108,7 +110,7 @@ def worst_slice(rows: Rows, least_rows: float, least_share: float) -> Slice | No
         where = _search(part, least_rows, least_share)
         if where:
             measured = _measured(rest, where)
-            if min(measured.sizes) >= least_rows / 2:
+            if min(measured.sizes) >= max(least_rows / 2, FEWEST):
                 found.append(measured)
     return max(found, key=lambda one: one.rise.value - CAUTION * one.rise.error, default=None)
 
@@ -125,7 +127,7 @@ class _Cells:
 def _search(rows: Rows, least_rows: float, least_share: float) -> tuple[tuple[int, int], ...]:
     """Find one or two conditions under which the loss surely rose most; () where no slice is large enough."""
     sizes = np.bincount(rows.now, minlength=2)
-    least = np.maximum(least_rows, least_share * sizes)
+    least = np.maximum(max(least_rows, FEWEST), least_share * sizes)
     single = _rises(rows, least)
     if not len(single.sure):
         return ()

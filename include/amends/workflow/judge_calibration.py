@@ -7,8 +7,8 @@ from amends.measures.calibration import calibration_error, calibration_intercept
 from amends.measures.performance import class_sizes, residual
 from amends.workflow.judge_change import WORSE_BOTH, Measure, Pair, judge_change
 
-SHARED = 4
-"""Numbers of calibration that share the policy's chance of an error."""
+SHARED = 16
+"""Four numbers of calibration share a quarter of the policy's chance of an error."""
 IN_THE_LARGE = Measure(
     metric="calibration_in_the_large", limit="calibration.in_the_large", worse=WORSE_BOTH,
     category=Category.CALIBRATION_DRIFT, comparisons=SHARED,
@@ -35,10 +35,12 @@ def judge_calibration(policy: Policy, before: Counts, now: Counts) -> list[Findi
     return [*found, _calibration_error(policy, before, now)]
 
 
-def judge_in_the_large(policy: Policy, before: Counts, now: Counts, version: str = "") -> Finding:
-    """Judge how far scores are off on average."""
+def judge_in_the_large(
+    policy: Policy, before: Counts, now: Counts, version: str = "", *, among: int = 1
+) -> Finding:
+    """Judge how far scores are off on average, one version ``among`` several where there are."""
     pair = Pair(before=residual(before), now=residual(now), n=sum(class_sizes(now)), version=version)
-    return judge_change(policy, IN_THE_LARGE, pair)
+    return judge_change(policy, IN_THE_LARGE.among(among), pair)
 
 
 def _calibration_error(policy: Policy, before: Counts, now: Counts) -> Finding:

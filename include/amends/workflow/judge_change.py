@@ -1,6 +1,6 @@
 """One way to judge a number of performance: as it changed against the reference, and as it stands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
@@ -24,6 +24,10 @@ class Measure:
     category: Category = Category.PERFORMANCE
     floor: str | None = None
     comparisons: int = 1
+
+    def among(self, number: int) -> "Measure":
+        """Return the same measure where so many (versions, say) share its chance of an error."""
+        return replace(self, comparisons=self.comparisons * max(number, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Findings on classification: ranking and loss of the scores, and the decisions at the threshold."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from amends.measures.digests import WindowDigest
 from amends.measures.performance import Estimate, auc, brier_score, class_sizes, log_loss
 from amends.workflow.judge_calibration import judge_calibration, judge_in_the_large
 from amends.workflow.judge_change import WORSE_DOWN, WORSE_UP, Measure, Pair, judge_change, judge_level
+from amends.workflow.judge_versions import judged_versions
 
-OTHERS = 4
-"""Numbers beside the first one of a task that share its chance of an error: half is the first one's."""
+OTHERS = 8
+"""AUC (of several classes: accuracy) keeps half of the policy's chance of an error, since a change for the
+better is none; the others share half of that."""
 SCORES: dict[Measure, Callable[[Counts], Estimate]] = {
     Measure(metric="auc", limit="performance.auc_drop", worse=WORSE_DOWN, floor="performance.auc_floor"): auc,
     Measure(
@@ -28,6 +31,7 @@ SCORES: dict[Measure, Callable[[Counts], Estimate]] = {
     ): log_loss,
 }
 RANKING = next(iter(SCORES))
+Decided: TypeAlias = Callable[[Confusion], Estimate | None]
 
 
 def _decision(name: str, comparisons: int = OTHERS) -> Measure:
@@ -37,17 +41,19 @@ def _decision(name: str, comparisons: int = OTHERS) -> Measure:
     )  # fmt: skip
 
 
-BOTH = {
+BINARY: dict[Measure, Decided] = {
     _decision("accuracy"): confusion.accuracy,
     _decision("balanced_accuracy"): confusion.balanced_accuracy,
-}
-BINARY = {
     _decision("precision"): confusion.precision,
     _decision("recall"): confusion.recall,
     _decision("f1"): confusion.f1,
 }
-SEVERAL = {_decision("macro_f1"): confusion.macro_f1}
-"""Measures of the table of label and predicted label: of any classes, of 0 and 1, of several."""
+SEVERAL: dict[Measure, Decided] = {
+    _decision("accuracy", comparisons=1): confusion.accuracy,
+    _decision("balanced_accuracy"): confusion.balanced_accuracy,
+    _decision("macro_f1"): confusion.macro_f1,
+}
+"""Measures of the table of label and predicted label: of 0 and 1, and of other classes."""
 
 
 def judge_scores(
@@ -66,31 +72,30 @@ def judge_scores(
             found += [judge_change(policy, measure, pair), *judge_level(policy, measure, pair)]
     if min(*class_sizes(before), *class_sizes(now)) >= policy.limit("performance.min_class"):
         found += judge_calibration(policy, before, now)
-    return [*found, *_scores_by_version(policy, before, current, binary=binary)]
+    return [*found, *_scores_by_version(spec, policy, before, current)]
 
 
-def judge_decisions(policy: Policy, reference: WindowDigest, current: WindowDigest) -> list[Finding]:
+def judge_decisions(
+    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest
+) -> list[Finding]:
     """Judge the predicted labels against the labels that have arrived."""
     before, now = Confusion.of(reference.table), Confusion.of(current.table)
     if not (before.rows and now.rows):
         return []
     found = _decided(policy, before, now)
-    for version in _versions(current):
+    versions, was = judged_versions(spec, policy, current), confusion.accuracy(before)
+    measure = _decision("accuracy").among(len(versions))
+    for version in versions:
         mine = Confusion.of(current.table, version)
-        if mine.rows >= policy.limit("performance.min_labelled"):
-            pair = Pair(
-                before=confusion.accuracy(before), now=confusion.accuracy(mine), n=mine.rows, version=version
-            )
-            found.append(judge_change(policy, _decision("accuracy"), pair))
+        if mine.rows:
+            pair = Pair(before=was, now=confusion.accuracy(mine), n=mine.rows, version=version)
+            found.append(judge_change(policy, measure, pair))
     return found
 
 
 def _decided(policy: Policy, before: Confusion, now: Confusion) -> list[Finding]:
     binary = before.is_binary and now.is_binary
-    measures: dict[Measure, Callable[[Confusion], Estimate | None]] = {
-        **BOTH,
-        **(BINARY if binary else SEVERAL),
-    }
+    measures = BINARY if binary else SEVERAL
     found = []
     for measure, number in measures.items():
         pair = number(before), number(now)
@@ -101,26 +106,20 @@ def _decided(policy: Policy, before: Confusion, now: Confusion) -> list[Finding]
 
 
 def _scores_by_version(
-    policy: Policy, before: Counts, current: WindowDigest, *, binary: bool
+    spec: ModelSpec, policy: Policy, before: Counts, current: WindowDigest
 ) -> list[Finding]:
     """Judge each version of a mixed window: a bad one must not hide behind a good one."""
-    least, least_class = policy.limit("performance.min_labelled"), policy.limit("performance.min_class")
+    least, versions = policy.limit("performance.min_class"), judged_versions(spec, policy, current)
     found = []
-    for version in _versions(current):
+    for version in versions:
         scores = current.scores.get(version)
-        if scores is None or sum(class_sizes(scores)) < least or min(class_sizes(scores)) < least_class:
+        if scores is None or min(*class_sizes(before), *class_sizes(scores)) < least:
             continue
-        if binary:
+        if spec.task == "binary_classification":
             pair = Pair(before=auc(before), now=auc(scores), n=sum(class_sizes(scores)), version=version)
-            found.append(judge_change(policy, RANKING, pair))
-        found.append(judge_in_the_large(policy, before, scores, version))
+            found.append(judge_change(policy, RANKING.among(len(versions)), pair))
+        found.append(judge_in_the_large(policy, before, scores, version, among=len(versions)))
     return found
-
-
-def _versions(window: WindowDigest) -> list[str]:
-    """Versions of a mixed window; none where one version is the window itself."""
-    named = [version for version in sorted(window.versions) if version]
-    return named if len(window.versions) > 1 else []
 
 
 def scores_of(window: WindowDigest) -> Counts:

@@ -9,6 +9,7 @@ from amends.workflow.judge_classes import judge_decisions, judge_scores, scores_
 from amends.workflow.judge_estimate import judge_estimate
 from amends.workflow.judge_regression import judge_errors, judged_errors
 from amends.workflow.judge_slices import METRICS, judge_slices
+from amends.workflow.judge_versions import judge_waiting
 
 FIRST = {
     "binary_classification": ("auc", "calibration_in_the_large"),
@@ -37,9 +38,10 @@ def judge_performance(
     else:
         findings = [
             *judge_scores(spec, policy, reference, current),
-            *judge_decisions(policy, reference, current),
+            *judge_decisions(spec, policy, reference, current),
         ]
-    return [*findings, judge_slices(spec, policy, reference, current)]
+    waiting = judge_waiting(spec, policy, current, FIRST[spec.task][0])
+    return [*findings, *waiting, judge_slices(spec, policy, reference, current)]
 
 
 def _unjudged(

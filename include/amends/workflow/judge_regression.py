@@ -1,5 +1,7 @@
 """Findings on regression: how far predictions are off, in multiples of how far they were."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from amends.domain.findings import Category, Finding, Verdict
@@ -16,13 +18,19 @@ from amends.measures.regression import (
     root_mean_squared_error,
 )
 from amends.workflow.judge_change import WORSE_BOTH, WORSE_DOWN, WORSE_UP, Measure, Pair, judge_change
+from amends.workflow.judge_versions import judged_versions
 
-MAE = Measure(metric="mean_absolute_error", limit="performance.mae_rise", worse=WORSE_UP, comparisons=2)
-RMSE = Measure(metric="root_mean_squared_error", limit="performance.rmse_rise", worse=WORSE_UP, comparisons=2)
-R2 = Measure(metric="r2", limit="performance.r2_drop", worse=WORSE_DOWN, comparisons=2)
-BIAS = Measure(
-    metric="bias", limit="calibration.bias_change", worse=WORSE_BOTH, category=Category.CALIBRATION_DRIFT
+SHARED = 6
+"""Mean absolute error keeps half of the policy's chance of an error; the other three share the other half."""
+MAE = Measure(metric="mean_absolute_error", limit="performance.mae_rise", worse=WORSE_UP)
+RMSE = Measure(
+    metric="root_mean_squared_error", limit="performance.rmse_rise", worse=WORSE_UP, comparisons=SHARED
 )
+R2 = Measure(metric="r2", limit="performance.r2_drop", worse=WORSE_DOWN, comparisons=SHARED)
+BIAS = Measure(
+    metric="bias", limit="calibration.bias_change", worse=WORSE_BOTH, category=Category.CALIBRATION_DRIFT,
+    comparisons=SHARED,
+)  # fmt: skip
 
 
 def judge_errors(
@@ -41,14 +49,11 @@ def judge_errors(
     rooted = Pair(before=squared[0], now=squared[1], n=now.rows, scale=squared[0].value)
     found = [judge_change(policy, MAE, absolute), judge_change(policy, RMSE, rooted)]
     found += [*_explained(spec, policy, reference, current, larger=found), _bias(policy, before, now)]
-    for version in _versions(current):
+    versions = judged_versions(spec, policy, current)
+    for version in versions:
         mine = ErrorSums.of(sums for key, sums in current.sums.items() if key[0] == version)
-        if mine.rows >= policy.limit("performance.min_labelled"):
-            pair = Pair(
-                before=absolute.before, now=mean_absolute_error(mine), n=mine.rows, version=version,
-                scale=absolute.scale,
-            )  # fmt: skip
-            found += [judge_change(policy, MAE, pair), _bias(policy, before, mine, version)]
+        pair = replace(absolute, now=mean_absolute_error(mine), n=mine.rows, version=version)
+        found += [judge_change(policy, MAE.among(len(versions)), pair), _bias(policy, before, mine, version)]
     return found
 
 
@@ -77,9 +82,8 @@ def _explained(
 
 
 def _excused(found: Finding) -> Finding:
-    fields = {**found.document(), "verdict": Verdict.INCONCLUSIVE}
-    fields["reason"] = f"{found.reason}; errors did not grow as much: labels spread less"
-    return Finding.from_document(fields)
+    reason = f"{found.reason}; errors did not grow as much: labels spread less"
+    return replace(found, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def _squared(spec: ModelSpec, window: WindowDigest) -> Estimate:
@@ -98,8 +102,3 @@ def _sampled(spec: ModelSpec, window: WindowDigest) -> tuple[Floats, Floats]:
     errors = label - window.sample.numbers(spec.columns.predicted_label)
     known = np.isfinite(errors)
     return label[known], errors[known]
-
-
-def _versions(window: WindowDigest) -> list[str]:
-    named = [version for version in sorted(window.versions) if version]
-    return named if len(window.versions) > 1 else []

@@ -23,8 +23,6 @@ LIMITS = {
 }
 CLIP = 0.001
 """Scores are held this far from 0 and 1, so that one row adds at most 6.9 nats to a slice."""
-FEWEST = 11
-"""A slice of fewer rows could point at somebody; no policy may ask for less."""
 HALVES = 2
 
 
@@ -34,7 +32,7 @@ def judge_slices(spec: ModelSpec, policy: Policy, reference: WindowDigest, curre
     The slice stands in ``column`` and in the reason.
     """
     rows = _rows(spec, reference, current)
-    least = max(policy.limit("slices.min_rows"), FEWEST)
+    least = policy.limit("slices.min_rows")
     worst = worst_slice(rows, least, policy.limit("slices.min_share")) if rows else None
     if rows is None or worst is None:
         return Finding(
