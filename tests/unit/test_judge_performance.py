@@ -1,7 +1,5 @@
 """Every task is judged with intervals, as a change and as it stands, by window and by version."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -243,16 +241,14 @@ def test_labels_of_half_the_window_judge_it() -> None:
         assert bool(breaches(found)) is bool(expected)
 
 
-def quiet(task: str, seeds: Any, rows: int) -> int:
-    """How many of the windows in which nothing changed breach in anything."""
-    return sum(any(one.is_breach for one in judged(task, predictions(task, seed, rows))) for seed in seeds)
-
-
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("rows", [400, 2000])
-def test_windows_in_which_nothing_changed_are_quiet(task: str, rows: int) -> None:
-    """Over 200 seeds at most two windows, one in a hundred, breach in anything at all."""
-    assert quiet(task, range(1000, 1200), rows) <= 2
+def test_windows_in_which_nothing_changed_are_quiet(task: str) -> None:
+    """Over 200 seeds, of 400 or of 2 000 rows, at most two windows breach in anything at all."""
+    loud = []
+    for seed in range(1000, 1200):
+        found = judged(task, predictions(task, seed, 400 if seed % 2 else 2000))
+        loud += [(seed, breaches(found))] if breaches(found) else []
+    assert len(loud) <= 2, loud
 
 
 def test_a_loss_of_five_points_of_auc_is_found() -> None:

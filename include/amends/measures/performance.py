@@ -47,7 +47,8 @@ def auc(scores: Counts | Floats) -> Estimate:
     Source: DeLong, DeLong, Clarke-Pearson (1988), "Comparing the areas under two or more correlated receiver
     operating characteristic curves".
     """
-    negatives, positives = scores[NEGATIVE].astype(float), scores[POSITIVE].astype(float)
+    used = scores[:, scores[[NEGATIVE, POSITIVE]].any(axis=0)].astype(float)
+    negatives, positives = used[NEGATIVE], used[POSITIVE]
     n, m = negatives.sum(), positives.sum()
     beaten = (np.cumsum(negatives) - negatives / 2) / n
     beating = (m - np.cumsum(positives) + positives / 2) / m
@@ -88,7 +89,9 @@ def share(hits: int, rows: int) -> Estimate:
 
 
 def _mean(scores: Counts, of_negative: Floats, of_positive: Floats) -> Estimate:
-    weights, values = scores[[NEGATIVE, POSITIVE]].astype(float), np.vstack([of_negative, of_positive])
+    used = scores[[NEGATIVE, POSITIVE]].any(axis=0)
+    weights = scores[[NEGATIVE, POSITIVE]][:, used].astype(float)
+    values = np.vstack([of_negative[used], of_positive[used]])
     n = weights.sum()
     mean = float((weights * values).sum() / n)
     return Estimate(mean, float(np.sqrt((weights * np.square(values - mean)).sum() / max(n - 1, 1) / n)))
