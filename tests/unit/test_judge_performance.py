@@ -148,6 +148,14 @@ def test_confidence_that_is_too_high_is_miscalibrated() -> None:
     assert not found & {"accuracy", "balanced_accuracy", "macro_f1"}
 
 
+def test_a_class_of_one_row_gives_no_number_and_no_pass() -> None:
+    """Under a policy that asks for no class size, AUC's error divides by zero: that is inconclusive."""
+    window = predictions(BINARY, 2, 1000)
+    found = judged(BINARY, window.assign(label=(window.index == 3).astype(float)), min_class=0)
+    assert {only(found, name).verdict for name in ("auc", "auc_floor")} == {Verdict.INCONCLUSIVE}
+    assert only(found, "auc").value is None
+
+
 def halved(frame: pd.DataFrame) -> pd.DataFrame:
     """Half of the positives are not there: the base rate falls and the model is as good as it was."""
     draw = np.random.default_rng(8)

@@ -19,6 +19,11 @@ class Estimate:
     value: float
     error: float
 
+    @property
+    def is_known(self) -> bool:
+        """Whether both are numbers: a single row of a class, say, gives none."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.error))
+
     def interval(self, confidence: float, comparisons: int = 1) -> tuple[float, float]:
         """Two-sided normal interval, shared by some comparisons (Bonferroni)."""
         half = two_sided(confidence, comparisons) * self.error
@@ -43,18 +48,20 @@ def auc(scores: Counts | Floats) -> Estimate:
     """Area under the ROC curve with DeLong's standard error.
 
     ``P(s1 > s0) + P(s1 = s0) / 2`` for a random row of class 1 and of class 0; scores of one bin are equal.
-    Range [0, 1]; 0.5 ranks like a coin, 1 ranks every positive first. Both classes need two rows.
+    Range [0, 1]; 0.5 ranks like a coin, 1 ranks every positive first. Both classes need two rows, or there is
+    no number.
     Source: DeLong, DeLong, Clarke-Pearson (1988), "Comparing the areas under two or more correlated receiver
     operating characteristic curves".
     """
     used = scores[:, scores[[NEGATIVE, POSITIVE]].any(axis=0)].astype(float)
     negatives, positives = used[NEGATIVE], used[POSITIVE]
     n, m = negatives.sum(), positives.sum()
-    beaten = (np.cumsum(negatives) - negatives / 2) / n
-    beating = (m - np.cumsum(positives) + positives / 2) / m
-    value = float(beaten @ positives / m)
-    spread = (np.square(beaten - value) @ positives) / (m - 1) / m
-    spread += (np.square(beating - value) @ negatives) / (n - 1) / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beaten = (np.cumsum(negatives) - negatives / 2) / n
+        beating = (m - np.cumsum(positives) + positives / 2) / m
+        value = float(beaten @ positives / m)
+        spread = (np.square(beaten - value) @ positives) / (m - 1) / m
+        spread += (np.square(beating - value) @ negatives) / (n - 1) / n
     return Estimate(value, float(np.sqrt(spread)))
 
 

@@ -50,11 +50,13 @@ def judge_change(policy: Policy, measure: Measure, pair: Pair) -> Finding:
     confidence = policy.limit("performance.confidence")
     limit = policy.limit(measure.limit) * pair.scale
     change = pair.now.minus(pair.before)
+    about = f"{measure.metric} of version {pair.version}" if pair.version else measure.metric
+    if not change.is_known:
+        return unknown(measure.category, measure.metric, about, pair)
     low, high = change.interval(confidence, measure.comparisons)
     verdict = Verdict.PASS
     if (measure.worse * change.value if measure.worse else abs(change.value)) > limit:
         verdict = Verdict.INCONCLUSIVE if low <= 0 <= high else Verdict.BREACH
-    about = f"{measure.metric} of version {pair.version}" if pair.version else measure.metric
     moved = f"change {change.value:+.3f} [{low:+.3f}, {high:+.3f}], limit {limit:.3g}"
     return Finding(
         category=measure.category, metric=measure.metric, verdict=verdict,
@@ -70,6 +72,8 @@ def judge_level(policy: Policy, measure: Measure, pair: Pair) -> list[Finding]:
     floor = policy.limit(measure.floor) if measure.floor else 0
     if not floor:
         return []
+    if not pair.now.is_known:
+        return [unknown(measure.category, f"{measure.metric}_floor", measure.metric, pair)]
     low, high = pair.now.interval(policy.limit("performance.confidence"))
     verdict = (
         Verdict.BREACH if high < floor else Verdict.INCONCLUSIVE if pair.now.value < floor else Verdict.PASS
@@ -82,3 +86,12 @@ def judge_level(policy: Policy, measure: Measure, pair: Pair) -> list[Finding]:
             interval=(low, high),
         )
     ]  # fmt: skip
+
+
+def unknown(category: Category, metric: str, about: str, pair: Pair) -> Finding:
+    """Say that a number cannot be had from so few rows: that is no pass."""
+    return Finding(
+        category=category, metric=metric, verdict=Verdict.INCONCLUSIVE, n=pair.n,
+        groups=(pair.version,) if pair.version else (),
+        reason=f"{about} cannot be told from {pair.n} rows of the window and those of the reference",
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from amends.measures.estimation import (
     unsupported_share,
 )
 from amends.measures.performance import Estimate, auc, class_sizes
+from amends.workflow.judge_change import Pair, unknown
 from amends.workflow.judge_classes import scores_of
 
 ASSUMES = (
@@ -83,7 +84,11 @@ def _strangers(policy: Policy, reference: WindowDigest, current: WindowDigest) -
 
 def _finding(policy: Policy, metric: str, before: Estimate, now: Estimate, window: Counts) -> Finding:
     confidence, limit = policy.limit("performance.confidence"), policy.limit(f"estimate.{metric}_drop")
-    low, high = now.minus(before).interval(confidence)
+    change = now.minus(before)
+    if not change.is_known:
+        few = Pair(before=before, now=now, n=int(window.sum()))
+        return unknown(Category.PERFORMANCE_ESTIMATED, f"estimated_{metric}", f"estimated {metric}", few)
+    low, high = change.interval(confidence)
     verdict = Verdict.PASS
     if before.value - now.value > limit:
         verdict = (
