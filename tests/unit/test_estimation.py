@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from amends.adapters.files import load_policy
+from amends.domain.decision import decide
 from amends.domain.findings import Category, Finding, Verdict
 from amends.measures import estimation
 from amends.workflow.judge_performance import judge_performance
@@ -120,6 +121,16 @@ def test_inputs_that_got_much_harder_breach_the_estimate() -> None:
     found = judged(BINARY, window.assign(score=hard, predicted=(hard >= 0.5).astype(int)))
     assert found["estimated_auc"].verdict is Verdict.BREACH
     assert found["auc"].verdict is Verdict.NO_DATA
+
+
+def test_an_estimate_that_breaches_asks_people_to_look_and_for_nothing_more() -> None:
+    """No labels, much harder inputs: the call is revalidate, and the incident is of the estimate."""
+    window = unlabelled(BINARY)
+    hard = 1 / (1 + np.exp(-0.4 * window["x0"]))
+    found = judged(BINARY, window.assign(score=hard, predicted=(hard >= 0.5).astype(int)))
+    call = decide(list(found.values()), importance="critical", policy=POLICY)
+    assert call is not None
+    assert (call.category, call.playbooks) == ("performance_estimated", ("revalidate",))
 
 
 def test_a_new_version_is_not_estimated_by_the_old_ones_calibration() -> None:

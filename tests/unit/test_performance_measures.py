@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from amends.measures import confusion, performance, regression
-from amends.measures.calibration import calibration_error, calibration_intercept
+from amends.measures.calibration import calibration_error, calibration_intercept, calibration_slope
 from amends.measures.confusion import Confusion
 from predictions import counted
 from scipy.optimize import brentq
@@ -116,6 +116,19 @@ def test_the_calibration_intercept_solves_its_likelihood_equation() -> None:
     assert fitted.value == pytest.approx(expected, abs=1e-3)
     assert abs(fitted.value - 0.8) < 4 * fitted.error  # labels were drawn with 0.8
     assert calibration_intercept(counted(score, np.zeros(3000, int))) is None
+
+
+def test_scores_in_tenths_up_to_one_have_a_calibration_slope() -> None:
+    """A score of 1 has a huge logit, and whole Newton steps swing between two slopes for ever."""
+    from sklearn.linear_model import LogisticRegression
+
+    score = np.repeat(np.arange(1, 11) / 10, 300)
+    label = (DRAW.random(3000) < 0.2 + 0.5 * score).astype(int)
+    logit = np.log((score * 65_536 - (score == 1) + 0.5) / (65_536 - score * 65_536 + (score == 1) - 0.5))
+    expected = LogisticRegression(C=np.inf, tol=1e-10).fit(logit.reshape(-1, 1), label).coef_[0, 0]
+    slope = calibration_slope(counted(score, label))
+    assert slope is not None
+    assert slope.value == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_calibration_error_is_that_of_scikit_learns_curve() -> None:

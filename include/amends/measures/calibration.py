@@ -10,7 +10,8 @@ from amends.measures.performance import MIDDLES, Estimate
 GROUPS = 10
 """Groups of equal reference rows, by score, that calibration is compared on."""
 STEPS, TOLERANCE = 50, 1e-9
-LONGEST_STEP = 5.0
+LONGEST_STEP, SAFE_STEP = 5.0, 0.5
+HALVINGS = 30
 
 
 def calibration_slope(scores: Counts) -> Estimate | None:
@@ -30,11 +31,27 @@ def calibration_slope(scores: Counts) -> Estimate | None:
         information = (x * (rows * fitted * (1 - fitted))[:, None]).T @ x
         if not np.isfinite(information).all() or np.linalg.cond(information) > 1 / np.finfo(float).eps:
             return None
-        step = np.linalg.solve(information, x.T @ (hits - rows * fitted))
-        beta = beta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        step = np.clip(
+            np.linalg.solve(information, x.T @ (hits - rows * fitted)), -LONGEST_STEP, LONGEST_STEP
+        )
+        beta = beta + (step if np.abs(step).max() < SAFE_STEP else _uphill(x, rows, hits, beta, step))
         if np.abs(step).max() < TOLERANCE:
             return Estimate(float(beta[1]), float(np.sqrt(np.linalg.inv(information)[1, 1])))
     return None
+
+
+def _uphill(x: Floats, rows: Floats, hits: Floats, beta: Floats, step: Floats) -> Floats:
+    """Halve a Newton step until the likelihood does not fall: a score of 1 would make it swing for ever."""
+
+    def likelihood(at: Floats) -> float:
+        return float(hits @ (x @ at) - rows @ np.logaddexp(0, x @ at))
+
+    least = likelihood(beta)
+    for _ in range(HALVINGS):
+        if likelihood(beta + step) >= least - TOLERANCE * abs(least):
+            break
+        step = step / 2
+    return step
 
 
 def calibration_intercept(scores: Counts) -> Estimate | None:

@@ -21,7 +21,7 @@ from amends.measures.arrow import Counts, Floats
 from amends.measures.performance import Estimate
 
 QUARTERS = (0.25, 0.5, 0.75)
-MOST_CELLS = 10_000_000
+MOST_CELLS = 2_000_000
 """Rows times columns that the search for second conditions may read: it bounds the time."""
 CAUTION = 2.0
 """Standard errors taken off a rise when slices are ranked: a small slice is not chosen for its noise."""
