@@ -15,11 +15,12 @@ from amends.domain.window import Window
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.workflow.judge_classes import scores_of
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
 from amends.workflow.judge_leaks import judge_leaks
-from amends.workflow.judge_performance import judge_performance, scores_of
+from amends.workflow.judge_performance import judge_performance
 
 
 def digest_window(
