@@ -12,6 +12,7 @@ from amends.domain.window import Window
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.workflow.judge_attribution import judge_attribution
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
@@ -45,6 +46,7 @@ def assess(
     findings = (
         *believed,
         *judge_drift(spec, policy, reference, current, _broken(believed)),
+        *judge_attribution(spec, policy, reference, current, _broken(believed)),
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
