@@ -42,7 +42,8 @@ def judge_drift(
     """
     c = spec.columns
     columns = dict.fromkeys(c.features, Category.DATA_DRIFT)
-    columns |= {c.score: Category.PREDICTION_DRIFT, c.label: Category.LABEL_DRIFT}
+    columns |= dict.fromkeys((c.score, c.predicted_label), Category.PREDICTION_DRIFT)
+    columns |= {c.label: Category.LABEL_DRIFT}
     tests = [_test(category, name, reference, current) for name, category in columns.items()]
     judged = [one for one in tests if one.column not in broken and min(one.rows) > 0 and not one.empty]
     stands = discoveries([test.shift.p for test in judged], policy.limit("drift.false_discovery_rate"))
