@@ -206,3 +206,21 @@ def test_the_same_windows_give_the_same_bytes() -> None:
     """Draws are seeded: two runs agree to the last digit."""
     twice = [judged(log(inputs(1)), log(inputs(2), SWAPPED)).document() for _ in range(2)]
     assert twice[0] == twice[1]
+
+
+def test_a_regression_is_judged_like_a_classifier() -> None:
+    """Its score is an amount with a heavy tail; ranks do not mind."""
+    document = {
+        "schema_version": 1, "name": "m", "task": "regression", "importance": "high", "owner": "o",
+        "columns": {
+            "id": "id", "timestamp": "at", "score": "amount", "predicted_label": "amount",
+            "label": "label", "numeric": list(NAMES), "categorical": [], "sensitive": [],
+        },
+    }  # fmt: skip
+    model = spec_from_document(document, "m.yaml")
+    amounts = [
+        log(x).assign(amount=np.exp(3 * x @ np.array(weights)), label=1.5)
+        for x, weights in ((inputs(1), WEIGHTS), (inputs(2), WEIGHTS), (inputs(3), SWAPPED))
+    ]
+    assert judged(amounts[0], amounts[1], model).verdict is Verdict.PASS
+    assert judged(amounts[0], amounts[2], model).verdict is Verdict.BREACH

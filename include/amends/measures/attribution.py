@@ -148,7 +148,8 @@ def _drawn(inputs: Sequence[Input], scored: Scored, side: int) -> Floats:
         holds[0, i] = explained(sums.sum(axis=0, keepdims=True), one.target, noise=1)[0]
         # a draw adds its own noise to the sample's: it is taken off twice
         holds[1:, i] = explained(times.astype(np.float64) @ sums, one.target, noise=2)
-    return holds
+    # what threads add up in another order must not change a rank
+    return np.round(holds, 12)
 
 
 def _ranks(holds: Mapping[str, float]) -> dict[str, int]:

@@ -97,7 +97,8 @@ def _findings(test: _Test, policy: Policy, broken: str | None, *, real: bool) ->
         return [_finding(test, policy, PSI, *unjudged, judged=judged)]
     found = [_sized(test, policy, metric, real=real) for metric in (PSI, CROSSED)]
     first, second = found
-    return found if second.is_breach and not first.is_breach else [first]
+    more = second.is_breach or first.verdict is Verdict.PASS
+    return found if more and not first.is_breach and second.verdict is not Verdict.PASS else [first]
 
 
 def _unjudged(test: _Test, policy: Policy, broken: str | None) -> tuple[Verdict, str] | None:
