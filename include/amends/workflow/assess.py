@@ -15,6 +15,7 @@ from amends.domain.window import Window
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.workflow.judge_attribution import judge_attribution
 from amends.workflow.judge_classes import scores_of
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
@@ -49,6 +50,7 @@ def assess(
     findings = (
         *believed,
         *judge_drift(spec, policy, reference, current, _broken(believed)),
+        *judge_attribution(spec, policy, reference, current, _broken(believed)),
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
