@@ -174,7 +174,7 @@ def _widest(extent: Floats, among: Mask) -> int:
 
 
 def _others(pick: _Pick) -> str:
-    return f"; {pick.others} other pairs are beyond it, too" if pick.others else ""
+    return f"; beyond it in {pick.others + 1} pairs of groups" if pick.others else ""
 
 
 def _gap_said(asked: Asked, judged: GroupMeasure, gaps: Gaps, at: int) -> str:
