@@ -17,6 +17,7 @@ PAIR = 2
 MOST_NAMED = 5
 HIDDEN = f"(under {SMALL_CELL} rows)"
 """Stands for every group that is too small to be named."""
+EITHER = " in one of the windows"
 REPORTED = "; reported only: no limit is set"
 Mask = npt.NDArray[np.bool_]
 
@@ -65,12 +66,12 @@ class Asked:
         pairs = len(self.judged) * (len(self.judged) - 1) // 2
         return pairs * ((self.limit is not None) + (self.rise is not None))
 
-    def left_out(self, judged: Sequence[str]) -> str:
+    def left_out(self, judged: Sequence[str], where: str = "") -> str:
         """Who was too few to be judged; who is too few to be named is not."""
         small = sorted(set(self.names) - set(judged))
         more = [f"{len(small) - MOST_NAMED} more"] if len(small) > MOST_NAMED else []
         named = [*small[:MOST_NAMED], *more, *([HIDDEN] if self.hidden else [])]
-        return f"; left out, under {self.least} rows: {', '.join(named)}" if named else ""
+        return f"; left out, under {self.least} rows{where}: {', '.join(named)}" if named else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def judge_change(asked: Asked) -> Finding:
     now, before = now.among(common), before.among(common)
     if len(common) < PAIR:
         reason = f"fewer than two groups had the {asked.least} rows in the reference, too"
-        return finding(asked, metric, Verdict.INCONCLUSIVE, reason + asked.left_out(()) + asked.note)
+        return finding(asked, metric, Verdict.INCONCLUSIVE, reason + asked.left_out((), EITHER) + asked.note)
     gaps, was = rises(before, now, asked.z)
     gap = gaps.value + was
     extent = np.where(gap > asked.floor, gaps.value, -np.inf)
@@ -133,7 +134,7 @@ def judge_change(asked: Asked) -> Finding:
     may = f"; may grow by {asked.rise:.3g}" if asked.rise is not None else REPORTED
     reason = (
         f"gap in {asked.spoken} between {high} and {low} went from {was[at]:.3f} to {gap[at]:.3f}{may}"
-        f"{_others(pick)}{asked.left_out(common)}{asked.note}"
+        f"{_others(pick)}{asked.left_out(common, EITHER)}{asked.note}"
     )
     return finding(
         asked, metric, pick.verdict, reason, groups=(low, high),
