@@ -227,3 +227,36 @@ def test_an_empty_list_of_attributes_asks_nothing() -> None:
     rows = frame(HARDT)
     assert judged(spec(), rows, rows) == []
     assert judged(spec("sex", favourable_label=None), rows, rows) == []
+
+
+def test_a_group_that_was_small_before_is_judged_as_it_stands_only() -> None:
+    """Its change cannot be told, and the finding says so; that of the two others can."""
+    few = {**HARDT, ("x",): (1, 2, 1, 3)}
+    many = {**HARDT, ("x",): (20, 80, 20, 180)}
+    found = judged(SEX, frame(few), frame(many))
+    assert one(found, "true_positive_rate_difference").groups == ("x", "m")
+    change = one(found, "true_positive_rate_gap_change")
+    assert change.groups == ("f", "m")
+    assert "left out, under 50 rows in one of the windows: x" in change.reason
+
+
+def test_groups_past_the_hundred_largest_are_not_compared_and_told_of() -> None:
+    """60 x 2 intersections of 100 rows each: a hundred are compared, and the others are not called small."""
+    counts = {(f"t{i:02d}", sex): (35, 15, 5, 45) for i in range(60) for sex in "fm"}
+    rows = people(counts, "town", "sex")
+    found = judged(spec("town", "sex"), rows, rows)
+    ratio = one(found, "selection_rate_ratio", ("town", "sex"))
+    assert ratio.verdict is Verdict.PASS
+    assert "not compared: 20 more, past the 100 largest" in ratio.reason
+    assert "left out" not in ratio.reason
+
+
+def test_levels_that_a_digest_pools_are_no_group() -> None:
+    """Of 80 towns a batch keeps 64 apart; the other 16 are many groups in one, and not compared as one."""
+    counts = {(f"t{i:02d}",): (35, 15, 5, 45) for i in range(64)}
+    counts |= {(f"u{i:02d}",): (1, 49, 5, 35) for i in range(16)}
+    rows = people(counts, "town")
+    found = judged(spec("town"), rows, rows)
+    assert not [each for each in found if "(other)" in each.groups or "(other)" in each.reason]
+    assert breaches(found) == set()
+    assert "not compared: 1 more" in one(found, "selection_rate_ratio", "town").reason

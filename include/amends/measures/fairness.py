@@ -45,14 +45,16 @@ class Grouped:
     """Counts of one attribute or intersection: ``table`` by ``group`` (a number), label, predicted label.
 
     ``names``: the groups that are compared, by number. ``small``: other groups of at least
-    :data:`SMALL_CELL` rows. ``hidden``: whether there are groups of fewer rows. ``unrecorded``: the share of
-    rows without a group; 0 where they are fewer than :data:`SMALL_CELL`. ``totals``: rows of the window and
-    those with a group, by what a rate rests on.
+    :data:`SMALL_CELL` rows. ``uncompared``: large groups past :data:`MOST_GROUPS`, or of levels that the
+    digest does not tell apart. ``hidden``: whether there are groups of fewer rows. ``unrecorded``: the share
+    of rows without a group; 0 where they are fewer than :data:`SMALL_CELL`. ``totals``: rows of the window
+    and those with a group, by what a rate rests on.
     """
 
     table: "pd.DataFrame"
     names: tuple[str, ...]
     small: tuple[str, ...]
+    uncompared: int
     hidden: bool
     unrecorded: float
     totals: Mapping[str, tuple[int, int]]
@@ -144,13 +146,15 @@ def grouped(window: Coded, names: tuple[str, ...], least: float) -> Grouped:
     number = {key: i for i, key in enumerate(large)}
     place = np.array([number.get(key, -1) for key in keys], dtype=np.int64)
     table = recorded.assign(**{GROUP: place})[place >= 0]
-    small = [" & ".join(key) for key in ranked if key not in number and sizes[key] >= SMALL_CELL]
+    told = [key for key in ranked if SMALL_CELL <= sizes[key] < least and OTHER not in key]
+    others = [key for key in ranked if sizes[key] >= least and key not in number]
     both = _bases(window.frame), _bases(recorded)
     missing = both[0]["count"] - both[1]["count"]
     return Grouped(
         table=table.groupby([GROUP, "label", "predicted_label"], as_index=False)["count"].sum(),
         names=tuple(" & ".join(key) for key in large),
-        small=tuple(sorted(small)),
+        small=tuple(sorted(" & ".join(key) for key in told)),
+        uncompared=len(others),
         hidden=any(n < SMALL_CELL for n in sizes.values()),
         unrecorded=missing / both[0]["count"] if missing >= SMALL_CELL else 0.0,
         totals={base: (n, both[1][base]) for base, n in both[0].items()},

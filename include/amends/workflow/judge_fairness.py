@@ -10,6 +10,7 @@ from amends.errors import DataError
 from amends.measures.digests import WindowDigest
 from amends.measures.fairness import (
     GROUP,
+    MOST_GROUPS,
     SMALL_CELL,
     Coded,
     Grouped,
@@ -166,7 +167,9 @@ def _rates(spec: ModelSpec, groups: Grouped, metrics: FairnessMetrics) -> dict[s
 def _asked(policy: Policy, one: _Set) -> list[Asked]:
     """What is asked of one attribute or intersection, without the intervals' width yet."""
     groups = one.groups
-    unrecorded = f"; {groups.unrecorded:.0%} of rows have no group" if groups.unrecorded >= SHOWN else ""
+    note = f"; {groups.unrecorded:.0%} of rows have no group" if groups.unrecorded >= SHOWN else ""
+    if groups.uncompared:
+        note += f"; not compared: {groups.uncompared} more, past the {MOST_GROUPS} largest or not told apart"
     return [
         Asked(
             attribute=one.names, key=metric.key,
@@ -174,7 +177,7 @@ def _asked(policy: Policy, one: _Set) -> list[Asked]:
             least=_least(policy, metric.least), ratio=metric.ratio, floor=policy.limit("fairness.gap_rise"),
             limit=_limit(policy, metric.limit), rise=_limit(policy, metric.rise),
             totals=groups.totals[metric.base], names=(*groups.names, *groups.small), hidden=groups.hidden,
-            note=unrecorded, before=one.before[metric.key], now=one.now[metric.key],
+            note=note, before=one.before[metric.key], now=one.now[metric.key],
         )
         for metric in METRICS
     ]  # fmt: skip
