@@ -128,3 +128,13 @@ def test_a_reference_without_errors_gives_no_unit() -> None:
     exact["label"] = exact["decision"]
     finding = one(judged(WAGES, exact, wages(2)), "mean_error_difference")
     assert finding.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_group_of_a_few_is_neither_named_nor_counted() -> None:
+    """Five people of a third sex in the rows: not named, and not left to be subtracted."""
+    rows = wages(2)
+    rows.loc[rows.index < 5, "sex"] = "x"
+    finding = one(judged(WAGES, wages(1), rows), "mean_error_difference")
+    assert (finding.verdict, finding.n) == (Verdict.PASS, None)
+    assert "(under 11 rows)" in finding.reason
+    assert " x" not in finding.reason

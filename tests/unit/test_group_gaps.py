@@ -112,3 +112,9 @@ def test_a_bootstrap_of_the_table_gives_the_same_intervals_within_a_second() -> 
     width = high - low
     assert gaps.lower[0] == pytest.approx(low, abs=0.08 * width)
     assert gaps.upper[0] == pytest.approx(high, abs=0.08 * width)
+
+
+def test_the_largest_groups_are_kept_in_the_order_of_their_names() -> None:
+    """By hand: of 10, 40, 20 and 40 rows the three largest are b, c and d."""
+    few = measure((1, 10), (2, 40), (3, 20), (4, 40)).largest(3)
+    assert (few.names, few.rows.tolist()) == (("b", "c", "d"), [40, 20, 40])

@@ -38,6 +38,11 @@ class GroupMeasure:
         """The groups that have at least so many rows for it to rest on."""
         return self.only(np.flatnonzero(self.rows >= least))
 
+    def largest(self, most: int) -> "GroupMeasure":
+        """At most so many groups, those with most rows, in the order of their names."""
+        ranked = np.argsort(-self.rows, kind="stable")[:most]
+        return self.only(np.sort(ranked))
+
     def among(self, names: Sequence[str]) -> "GroupMeasure":
         """The groups of these names that there are, in the order of the names."""
         place = {name: i for i, name in enumerate(self.names)}

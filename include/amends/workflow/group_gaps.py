@@ -1,7 +1,7 @@
 """Findings on gaps between groups, standing and changed, with intervals that hold for all pairs at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +31,13 @@ class Asked:
     reported. ``floor``: a gap up to this is small, however much it grew. ``ratio``: the limit is one of
     ``low / high``. ``z``: normal quantile that the intervals of all pairs share. ``totals``: rows of the
     window, and those with a group, from which too small a rest must not be told. ``names``: all groups of
-    at least SMALL_CELL rows; ``hidden``: whether there are smaller ones.
+    at least SMALL_CELL rows; ``hidden``: whether there are smaller ones. ``note``: what a
+    reader has to know besides.
     """
 
     attribute: tuple[str, ...]
     key: str
+    spoken: str
     least: int
     limit: float | None
     rise: float | None
@@ -48,7 +50,6 @@ class Asked:
     note: str = ""
     before: GroupMeasure
     now: GroupMeasure
-    spoken: str = field(default="")
 
     @property
     def judged(self) -> GroupMeasure:

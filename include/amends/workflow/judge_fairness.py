@@ -137,8 +137,8 @@ def _rated(
         rates = [_rates(spec, one, metrics) for one in (before, now)]
     except DataError as error:
         return None, _plain(names, Verdict.ERROR, str(error))
-    for one, window in zip(rates, windows, strict=True):
-        one["calibration"] = group_calibration(spec, window.digest, names)
+    for one, window, groups in zip(rates, windows, (before, now), strict=True):
+        one["calibration"] = group_calibration(spec, window.digest, names).among(groups.names)
     return _Set(names=names, groups=now, before=rates[0], now=rates[1]), None
 
 

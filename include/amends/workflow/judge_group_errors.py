@@ -7,7 +7,7 @@ from amends.domain.findings import Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.digests import WindowDigest
-from amends.measures.fairness import SMALL_CELL
+from amends.measures.fairness import MOST_GROUPS, SMALL_CELL
 from amends.measures.group_errors import group_errors, spread_of_errors
 from amends.measures.performance import two_sided
 from amends.workflow.group_gaps import Asked, finding, judge_change, judge_standing
@@ -43,13 +43,14 @@ def _asked(
     for key, absolute, limit in KINDS:
         before, now = (group_errors(spec, one, names, absolute=absolute) for one in digests)
         rows = int(now.rows.sum())
-        named = [name for name, n in zip(now.names, now.rows, strict=True) if n >= SMALL_CELL]
+        least = max(int(policy.limit("fairness.min_group")), SMALL_CELL)
+        large = now.largest(MOST_GROUPS)
+        small = [name for name, n in zip(now.names, now.rows, strict=True) if SMALL_CELL <= n < least]
         yield Asked(
             attribute=names, key=key, spoken=key.replace("_", " "),
-            least=max(int(policy.limit("fairness.min_group")), SMALL_CELL),
-            limit=policy.limit(limit) * unit if limit else None, rise=rise, floor=rise,
-            totals=(rows, digests[1].labelled), names=tuple(named), hidden=len(named) < len(now),
-            before=before, now=now,
+            least=least, limit=policy.limit(limit) * unit if limit else None, rise=rise, floor=rise,
+            totals=(rows, digests[1].labelled), names=(*large.large(least).names, *small),
+            hidden=bool((now.rows < SMALL_CELL).any()), before=before, now=large,
         )  # fmt: skip
 
 
