@@ -8,7 +8,16 @@ import numpy as np
 from amends.measures.arrow import Counts, Floats
 from amends.measures.profiles import NumericProfile
 from amends.measures.proportions import wilson
-from amends.measures.quality_columns import LEAST_VALUES, SLICES, TRIM, bin_width, deviation, misfit
+from amends.measures.quality_columns import (
+    LEAST_VALUES,
+    SLICES,
+    TRIM,
+    bin_width,
+    deviation,
+    misfit,
+    tolerance,
+)
+from amends.measures.quality_mixture import mixture_check
 from amends.measures.quality_record import Check, Limits, at_most
 
 TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {
@@ -36,6 +45,7 @@ def shape_checks(
     if min(reference.count, current.count) < LEAST_VALUES:
         return
     yield _repeated(name, reference, current, limits)
+    yield from mixture_check(name, reference, current, limits)
     if reference.minimum != reference.maximum:
         yield _transformed(name, reference, current, limits)
         yield from _fractions(name, reference, current, limits)
@@ -74,22 +84,24 @@ def transform(before: Floats, now: Floats, limits: Limits, grain: float = 0.0) -
     """Name the function that takes the reference's quantiles to the window's; empty where none does.
 
     The values have to have moved by ``unit_moved`` of the reference's mean absolute deviation, and to lie
-    within half of ``unit_misfit`` of the transformed ones, in deviations of these.
+    within :func:`tolerance` of the transformed ones, in deviations of these.
 
     :param before: quantile-slice means of the reference, sorted; ``now`` likewise.
     :param grain: what ``now`` does not resolve; it widens the misfit, at most to ``unit_misfit``.
     """
     old, new = before[TRIM], now[TRIM]
-    scale, misfits = deviation(old), limits["unit_misfit"]
-    if scale == 0 or misfit(new, old, scale) < limits["unit_moved"]:
+    scale = deviation(old)
+    moved = misfit(new, old, scale) if scale else 0.0
+    if moved < limits["unit_moved"]:
         return ""
+    allowed = tolerance(moved, limits)
     for word, function in TRANSFORMS.items():
         with np.errstate(invalid="ignore", divide="ignore"):
             wanted = function(old)
         if not np.isfinite(wanted).all() or not deviation(wanted):
             continue
-        blur = min(grain / deviation(wanted) / 2, misfits / 2)
-        if misfit(new, wanted, deviation(wanted)) <= misfits / 2 + blur:
+        blur = min(grain / deviation(wanted) / 2, limits["unit_misfit"] / 2)
+        if misfit(new, wanted, deviation(wanted)) <= allowed + blur:
             return word
     return ""
 
