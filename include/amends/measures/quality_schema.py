@@ -23,12 +23,14 @@ MOST_NAMED = 20
 def schema_checks(spec: ModelSpec, reference: WindowDigest, current: WindowDigest) -> Iterator[Check]:
     """Name every column that is missing, came as another type, or is new.
 
-    A label column that is not there means that no label has arrived, which is said elsewhere.
+    Columns of the service (answer times, errors) are judged elsewhere.
     """
+    c = spec.columns
+    judged = [name for name in c.all if name not in {c.latency, c.error}]
     new = sorted(set(current.types) - set(reference.types))
-    missing = [n for n in spec.columns.all if n not in current.types and n != spec.columns.label]
+    missing = [name for name in judged if name not in current.types]
     renamed = renames(missing, new, reference.types, current.types)
-    for name in spec.columns.all:
+    for name in judged:
         if name in missing:
             note = f"the window lacks column {shown(name)}"
             if name in renamed:
@@ -39,7 +41,7 @@ def schema_checks(spec: ModelSpec, reference: WindowDigest, current: WindowDiges
             changed = float(family(before) != family(now))
             note = f"the column arrived as {now}, was {before}"
             yield at_most("type_changed", name, changed, 0.0, n=current.rows, note=note)
-    gone = sorted(set(reference.types) - set(current.types) - set(spec.columns.all))
+    gone = sorted(set(reference.types) - set(current.types) - set(c.all))
     if new or gone:
         note = f"the model uses none of these columns: new {_listed(new)}; gone {_listed(gone)}"
         yield Check(

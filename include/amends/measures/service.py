@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amends.measures.arrow import Floats
 from amends.measures.calendar import ROWS, WIDTHS, Calendar
 from amends.measures.profiles import CategoricalProfile, NumericProfile
 from amends.measures.proportions import Z
@@ -41,11 +42,10 @@ def latency_ratio(share: float, reference: NumericProfile, current: NumericProfi
     now, before = current.quantile(share), reference.quantile(share)
     if now is None or before is None or min(now, before) <= 0:
         return None
-    bounds = [_quantile_bounds(one, share) for one in (current, reference)]
-    if bounds[0] is None or bounds[1] is None or min(*bounds[0], *bounds[1]) <= 0:
+    mine, theirs = (_quantile_bounds(one, share) for one in (current, reference))
+    if mine is None or theirs is None or min(*mine, *theirs) <= 0:
         return Ratio(now, before, None)
-    (low, high), (low_before, high_before) = bounds
-    return Ratio(now, before, (low / high_before, high / low_before))
+    return Ratio(now, before, (mine[0] / theirs[1], mine[1] / theirs[0]))
 
 
 def _quantile_bounds(profile: NumericProfile, share: float) -> tuple[float, float] | None:
@@ -74,23 +74,17 @@ def volume_ratio(reference: Calendar, current: Calendar) -> Ratio | None:
     own scatter (Fieller's, on the logarithm): rows of one day come together and are not independent.
     None where a window has fewer than LEAST_DAYS such days.
     """
-    days = [_daily(one) for one in (current, reference)]
-    if any(one is None or len(one) < LEAST_DAYS or not one.mean() for one in days):
+    now, before = _daily(current), _daily(reference)
+    if min(len(now), len(before)) < LEAST_DAYS or not now.mean() or not before.mean():
         return None
-    now, before = (np.asarray(one, dtype=float) for one in days)
-    means = float(now.mean()), float(before.mean())
-    error = math.sqrt(
-        sum(float(one.var(ddof=1)) / len(one) / float(one.mean()) ** 2 for one in (now, before))
-    )
-    spread = math.exp(Z * error)
-    value = means[0] / means[1]
-    return Ratio(*means, (value / spread, value * spread))
+    error = math.hypot(*(float(one.std(ddof=1) / math.sqrt(len(one)) / one.mean()) for one in (now, before)))
+    value, spread = float(now.mean() / before.mean()), math.exp(Z * error)
+    return Ratio(float(now.mean()), float(before.mean()), (value / spread, value * spread))
 
 
-def _daily(calendar: Calendar) -> list[int] | None:
-    """Rows by day, the first and last day left out, which may be cut; None where slots are wider than a day."""
+def _daily(calendar: Calendar) -> Floats:
+    """Rows by day but the first and last, which may be cut; none where slots are wider than a day."""
     if calendar.width > WIDTHS[1] or not len(calendar.slots):
-        return None
+        return np.zeros(0)
     daily = calendar.slots * calendar.width // WIDTHS[1]
-    counts = np.bincount(daily - daily[0], weights=calendar.series(ROWS))
-    return [int(n) for n in counts[1:-1]]
+    return np.bincount(daily - daily[0], weights=calendar.series(ROWS))[1:-1].astype(np.float64)

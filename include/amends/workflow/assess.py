@@ -1,4 +1,4 @@
-"""Assess a window against its reference: quality, drift, performance, fairness, leaks; then decide."""
+"""Assess a window against its reference, from its rows' quality to its service's health; then decide."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +22,8 @@ from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
 from amends.workflow.judge_leaks import judge_leaks
 from amends.workflow.judge_performance import judge_performance
+from amends.workflow.judge_proxies import judge_proxies
+from amends.workflow.judge_service import judge_service
 
 
 def digest_window(
@@ -54,6 +56,8 @@ def assess(
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
+        *judge_proxies(spec, policy, reference, current, _broken(believed)),
+        *judge_service(spec, policy, reference, current),
     )
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
         scores = scores_of(reference), scores_of(current)

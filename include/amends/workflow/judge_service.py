@@ -15,7 +15,7 @@ QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def judge_service(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest
 ) -> list[Finding]:
-    """Judge what the log says of the service; a log without ``columns.latency`` and ``columns.error`` says nothing."""
+    """Judge what the log says of the service: nothing, where the spec names neither latency nor error."""
     c = spec.columns
     if not (c.latency or c.error):
         return []
@@ -47,7 +47,7 @@ def _errors(column: str, policy: Policy, reference: WindowDigest, current: Windo
     """Judge the share of rows with an error by itself, and by how much it rose."""
     hits, before = (errors_in(one.categorical[column]) for one in (current, reference))
     share, usual = hits / current.rows, before / reference.rows
-    told = f"{column}: {hits} of {current.rows} rows have an error, {before} of {reference.rows} in the reference"
+    told = f"{column}: {hits} of {current.rows} rows have an error, {before} of {reference.rows} before"
     for metric, value, interval in (
         ("error_share", share, wilson(hits, current.rows)),
         ("error_share_change", share - usual, newcombe(hits, current.rows, before, reference.rows)),
