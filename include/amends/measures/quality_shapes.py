@@ -58,11 +58,12 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
     """
     before = reference.counts / reference.count
     rise = current.counts / current.count - before
-    second, spot = np.argsort(rise)[-2:]
+    spot = int(np.argmax(rise))
+    second = np.delete(rise, spot).max()
     hits, commonest = int(current.counts[spot]), float(before.max())
     limit = min(max(limits["repeated_value_share"], OFTEN * commonest), 1.0)
     value = float(current.sums[spot]) / max(hits, 1)
-    alone = rise[second] <= rise[spot] / OFTEN
+    alone = second <= rise[spot] / OFTEN
     if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
         hits = 0
     return at_most(

@@ -145,7 +145,7 @@ def _together(
 
 
 def _risen(seen: dict[str, tuple[Measure, Measure]]) -> list[str]:
-    """The inputs that came to tell more of the attribute: those that rose at least half as much as one did."""
+    """The inputs that came to tell more of the attribute: at least half as much more as the first one."""
     rise = {name: now.value - before.value for name, (before, now) in seen.items()}
     most = max(rise.values())
     return sorted((name for name in rise if rise[name] >= most / 2), key=lambda name: -rise[name])[:NAMED]
