@@ -145,6 +145,32 @@ def test_swapped_inputs_are_bad_data_and_no_new_proxies() -> None:
     assert not [one for one in found.findings if one.category is Category.PRIVACY_LEAK and one.is_breach]
 
 
+def test_other_people_explain_a_new_association() -> None:
+    """Hours came to follow the origin: a breach; where three inputs drifted, it is inconclusive."""
+    frame = people(6, hours=lambda f, _: f["hours"] + 30 * (f["origin"] == "b"))
+    now = digested(frame, REFERENCE)
+    alone = judge_proxies(SPEC, POLICY, REFERENCE, now, drifted={"hours"})
+    among = judge_proxies(SPEC, POLICY, REFERENCE, now, drifted={"hours", "income", "job"})
+    assert ("proxy_association_change", "origin", "hours") in breaches(alone)
+    assert breaches(among) == set()
+    doubted = {one.metric for one in among if one.verdict is Verdict.INCONCLUSIVE}
+    assert doubted == {"proxy_association_change", "proxy_auc"}
+
+
+def test_a_new_proxy_is_a_leak_of_its_column() -> None:
+    """The whole call: a leak, graver than the drift of the same column, and the column is named."""
+    frame = people(7, hours=lambda f, _: f["hours"] + 12 * (f["origin"] == "b"))
+    found = assess(
+        SPEC, POLICY, REFERENCE, digested(frame, REFERENCE),
+        quality=GreatExpectationsGate(POLICY), fairness=FairlearnMetrics(),
+    )  # fmt: skip
+    leaks = [one for one in found.findings if one.category is Category.PRIVACY_LEAK and one.is_breach]
+    assert {one.column for one in leaks} <= {"hours", ("hours",)}
+    assert leaks
+    assert found.incident is not None
+    assert found.incident.playbook == "mask"
+
+
 def test_few_people_of_a_group_are_no_data() -> None:
     """Where all people but a few are of one group, nothing is said of what tells them apart."""
     alike = people(4, sex=lambda f, _: np.where(np.arange(len(f)) < 20, "f", "m"))

@@ -186,6 +186,14 @@ def test_days_that_the_reference_lacks_too_are_no_gap() -> None:
     assert broken(checks(closed[1], digested(closed[0]))) == set()
 
 
+def test_a_feast_in_a_shop_that_closes_at_night_is_not_proven() -> None:
+    """Open from 8 to 20 only, and closed for a day: 36 empty hours may be a feast, so it is inconclusive."""
+    before, now = (frame[frame["at"].dt.hour.between(8, 19)] for frame in (readings(1), readings(2)))
+    found = checks(now[~between(now, "2026-03-06", "2026-03-07")], digested(before))
+    (gap,) = (check for check in found if check.metric == "volume_gap_share")
+    assert gap.value > gap.high >= gap.proven
+
+
 def test_every_missing_column_is_named_with_the_one_it_may_have_become() -> None:
     """Three columns are gone at once: all are named, and the two renamed ones with their new names."""
     frame = readings(5).rename(columns={"celsius": "Celsius_deg", "grade": "GRADE"}).drop(columns="wind")

@@ -145,14 +145,27 @@ def evidence(tables: Sequence[Counts], codes: Sequence[Counts], blocks: Counts) 
     :param tables: by column counts of shape (blocks, cells, 2): not of the group, of the group.
     :param codes: the columns' cells, row by row.
     """
-    odds = np.zeros(len(blocks))
-    for half in (0, 1):
-        mine = blocks % 2 == half
-        for table, cells in zip(tables, codes, strict=True):
-            fitted = table[1 - half :: 2].sum(axis=0) + SMOOTH
-            shares = fitted / fitted.sum(axis=0)
-            odds[mine] += np.log(shares[:, 1] / shares[:, 0])[cells[mine]]
+    odds, half = np.zeros(len(blocks)), blocks % 2
+    for table, cells in zip(tables, codes, strict=True):
+        fitted = np.stack([table[1::2].sum(axis=0), table[0::2].sum(axis=0)]) + SMOOTH
+        shares = fitted / fitted.sum(axis=1, keepdims=True)
+        odds += np.log(shares[:, :, 1] / shares[:, :, 0])[half, cells]
     return odds
+
+
+def best_area(table: Counts) -> float:
+    """Area under the ROC curve of a column's cells, ordered by their own share of the group.
+
+    Fitted and counted on the same rows, so never less than what other rows would give: a quick upper bound.
+
+    :param table: counts of shape (blocks, cells, 2).
+    """
+    outside, inside = table.sum(axis=0).T
+    order = np.argsort(inside / np.maximum(inside + outside, 1), kind="stable")
+    outside, inside = outside[order], inside[order]
+    pairs = float(inside.sum()) * float(outside.sum())
+    below = np.cumsum(outside) - outside
+    return float((inside * (below + outside / 2)).sum()) / pairs if pairs else 0.5
 
 
 def separation(score: Floats, member: Counts) -> Measure:

@@ -152,11 +152,12 @@ def volume_checks(reference: WindowDigest, current: WindowDigest, limits: Limits
     """Look for a stretch without any row inside of the window, and for rows that stop before the day is over.
 
     A gap counts where the reference has none nearly as long, the window itself has no more than a few, and
-    rows were to be expected by the rhythm of the window's other days.
+    rows were to be expected by the rhythm of the window's other days. It is proven where the service never
+    closes.
     """
     gap = _longest_gap(reference, current)
     if gap is not None:
-        yield _gap(gap, current, limits)
+        yield _gap(*gap, current, limits)
     early = _stops_early(reference.calendar, current.calendar)
     if early is not None:
         hours, missed = early
@@ -168,9 +169,9 @@ def volume_checks(reference: WindowDigest, current: WindowDigest, limits: Limits
         )  # fmt: skip
 
 
-def _gap(gap: Stretch, current: WindowDigest, limits: Limits) -> Check:
+def _gap(gap: Stretch, always_open: bool, current: WindowDigest, limits: Limits) -> Check:
     lost = gap.rows / (gap.rows + current.rows)
-    proven = gap.rows >= LEAST_ROWS
+    proven = gap.rows >= LEAST_ROWS and always_open
     return Check(
         metric="volume_gap_share", column=None, value=lost, high=limits["volume_gap_share"],
         evidence=lost if proven else min(lost, limits["volume_gap_share"]), reference_value=0.0,
@@ -182,14 +183,19 @@ def _gap(gap: Stretch, current: WindowDigest, limits: Limits) -> Check:
 
 LEAST_GAP = {3_600: 3, 86_400: 2}
 """Empty slots that make a gap: three hours, two days (a single day may be a holiday)."""
+CLOSED = {3_600: 3, 86_400: 1}
+"""Empty slots from which a service has hours or days when it is closed; it may close for a feast, too."""
 OTHER_GAPS = 3
 """A window may have so many gaps that are nearly as long; with more of them they are its rhythm."""
 LONGER = 1.5
 """Times the reference's longest gap that a gap has to last."""
 
 
-def _longest_gap(reference: WindowDigest, current: WindowDigest) -> Stretch | None:
-    """The longest stretch without rows that nothing explains, with the rows that it should have held."""
+def _longest_gap(reference: WindowDigest, current: WindowDigest) -> tuple[Stretch, bool] | None:
+    """The longest stretch without rows that nothing explains, with the rows that it should have held.
+
+    :returns: the stretch, and whether the service never closes at other times.
+    """
     calendar = current.calendar
     least = LEAST_GAP.get(calendar.width)
     if least is None or len(calendar.slots) < LEAST_SLOTS:
@@ -203,8 +209,8 @@ def _longest_gap(reference: WindowDigest, current: WindowDigest) -> Stretch | No
     at = int(np.argmax(empty))
     spots = calendar.slots[at] + 1 + np.arange(longest)
     wanted = _rhythm(calendar, spots)
-    start, end = int(spots[0]), int(spots[-1]) + 1
-    return Stretch(_moment(start, calendar.width), _moment(end, calendar.width), round(wanted), 0)
+    start, end = (_moment(int(spot), calendar.width) for spot in (spots[0], spots[-1] + 1))
+    return Stretch(start, end, round(wanted), 0), max(known, others) < CLOSED[calendar.width]
 
 
 def _known_gap(calendar: Calendar, width: int) -> float | None:

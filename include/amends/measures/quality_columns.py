@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def _unit(name: str, reference: NumericProfile, current: NumericProfile, limits:
     if min(reference.count, current.count) < LEAST_VALUES:
         blind = f"fewer than {LEAST_VALUES} values: too few to speak of a unit"
         return Check(metric="unit_factor", column=name, value=1.0, n=current.count, blind=blind)
-    before, now = reference.slices(SLICES), current.slices(SLICES)
+    before, now = slices_of(reference), slices_of(current)
     rows = reference.count, current.count
     factor, said = unit_factor(
         before, now, limits, rows=rows, grain=float(bin_width(current, np.median(now)))
@@ -187,6 +188,16 @@ def unit_factor(
     if not far and not known:
         return 1.0, f"values moved by a factor of {factor:.3g}, which is no known ratio of units"
     return factor, f"every value is {factor:.5g} times what it was" + (f" ({known})" if known else "")
+
+
+_SLICES: WeakKeyDictionary[NumericProfile, Floats] = WeakKeyDictionary()
+
+
+def slices_of(profile: NumericProfile) -> Floats:
+    """SLICES quantile-slice means of a profile; several checks ask for them, so they are kept with it."""
+    if profile not in _SLICES:
+        _SLICES[profile] = profile.slices(SLICES)
+    return _SLICES[profile]
 
 
 def _variation(slices: Floats) -> float:

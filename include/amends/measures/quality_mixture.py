@@ -72,7 +72,6 @@ def changed_part(reference: NumericProfile, current: NumericProfile) -> Part | N
     territory, which begins where the reference has TAIL of its values. The shape there has to be the
     mixture's, by Kolmogorov-Smirnov.
     """
-    edges = _edges(reference)
     before, now = (np.concatenate([[0.0], np.cumsum(one.counts) / one.count]) for one in (reference, current))
     found: list[Part] = []
     for above in (False, True):
@@ -83,7 +82,7 @@ def changed_part(reference: NumericProfile, current: NumericProfile) -> Part | N
         used = int((current.counts[at:] if above else current.counts[:at]).astype(bool).sum())
         if used < LEAST_BINS:
             continue
-        blur = KS_95 / np.sqrt(h * current.count)
+        edges, blur = _edges(reference), KS_95 / np.sqrt(h * current.count)
         for said, change in UNIT_CHANGES.items():
             for source in (before, _body(now, at, above=above)):
                 b, w, misfit = _fit(edges, (before, source, now), at, change, above=above)

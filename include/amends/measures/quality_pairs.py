@@ -9,11 +9,11 @@ from amends.measures.profiles import CategoricalProfile, NumericProfile
 from amends.measures.quality_columns import (
     LEAST_VALUES,
     MOST_GRAIN,
-    SLICES,
     TRIM,
     bin_width,
     deviation,
     misfit,
+    slices_of,
 )
 from amends.measures.quality_record import Check, Limits, at_most
 
@@ -58,8 +58,8 @@ def _swapped(names: list[str], distance: Distance, least: float) -> Iterator[Che
 
 def _between_numbers(before: Mapping[str, NumericProfile], now: Mapping[str, NumericProfile]) -> Distance:
     """Mean distance of the middle quantiles, in mean absolute deviations of the reference's column."""
-    old = {name: profile.slices(SLICES)[TRIM] for name, profile in before.items() if profile.count}
-    new = {name: profile.slices(SLICES)[TRIM] for name, profile in now.items() if profile.count}
+    old = {name: slices_of(profile)[TRIM] for name, profile in before.items() if profile.count}
+    new = {name: slices_of(profile)[TRIM] for name, profile in now.items() if profile.count}
 
     def distance(mine: str, other: str) -> float | None:
         scale = deviation(old[other])

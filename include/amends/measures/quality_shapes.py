@@ -10,11 +10,11 @@ from amends.measures.profiles import NumericProfile
 from amends.measures.proportions import wilson
 from amends.measures.quality_columns import (
     LEAST_VALUES,
-    SLICES,
     TRIM,
     bin_width,
     deviation,
     misfit,
+    slices_of,
     tolerance,
 )
 from amends.measures.quality_mixture import mixture_check
@@ -74,9 +74,9 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
 
 
 def _transformed(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
-    now = current.slices(SLICES)
+    now = slices_of(current)
     grain = float(bin_width(current, np.median(now)))
-    said = transform(reference.slices(SLICES), now, limits, grain)
+    said = transform(slices_of(reference), now, limits, grain)
     note = f"values lie as the reference's would {said}" if said else "values are not a function of old ones"
     return at_most("transformed", name, float(bool(said)), 0.0, n=current.count, note=note)
 
@@ -114,7 +114,7 @@ def _fractions(
     means, _ = _used(reference)
     if len(means) < FEW or not _whole(means).all():
         return
-    old, new = reference.slices(SLICES)[TRIM], current.slices(SLICES)[TRIM]
+    old, new = slices_of(reference)[TRIM], slices_of(current)[TRIM]
     moved = misfit(new, old, deviation(old)) > limits["unit_misfit"] if deviation(old) else False
     values, counts = _used(current)
     fine = bin_width(current, values) < HALF

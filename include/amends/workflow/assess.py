@@ -49,14 +49,17 @@ def assess(
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
     require_comparable(spec, reference, current)
     believed = tuple(quality.check(spec, reference, current))
+    broken = _broken(believed)
+    drift = judge_drift(spec, policy, reference, current, broken)
+    moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
     findings = (
         *believed,
-        *judge_drift(spec, policy, reference, current, _broken(believed)),
-        *judge_attribution(spec, policy, reference, current, _broken(believed)),
+        *drift,
+        *judge_attribution(spec, policy, reference, current, broken),
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
-        *judge_proxies(spec, policy, reference, current, _broken(believed)),
+        *judge_proxies(spec, policy, reference, current, broken=broken, drifted=moved),
         *judge_service(spec, policy, reference, current),
     )
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):

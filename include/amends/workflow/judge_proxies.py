@@ -1,7 +1,7 @@
 """Findings on proxies: inputs that came to tell a sensitive attribute, or the label itself."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -11,7 +11,16 @@ from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Counts
 from amends.measures.digests import WindowDigest
-from amends.measures.proxies import Coded, Measure, association, coded, codes_of, evidence, separation
+from amends.measures.proxies import (
+    Coded,
+    Measure,
+    association,
+    best_area,
+    coded,
+    codes_of,
+    evidence,
+    separation,
+)
 
 NAMED = 3
 """Inputs that a reason names, the strongest first."""
@@ -31,12 +40,15 @@ class _Side:
     def separation(self, columns: Sequence[str], group: int) -> Measure:
         """How well columns together tell one group from the others."""
         known = self.target >= 0
-        tables = [
-            np.stack([table.sum(axis=2) - table[:, :, group], table[:, :, group]], axis=2)
-            for table in (self.tables[name] for name in columns)
-        ]
+        tables = [self.against(name, group) for name in columns]
         odds = evidence(tables, [self.coded.codes[name][known] for name in columns], self.coded.blocks[known])
         return separation(odds, (self.target[known] == group).astype(np.int64))
+
+    def against(self, column: str, group: int) -> Counts:
+        """Rows by block and cell: of the other groups, of the group."""
+        table = self.tables[column]
+        mine = table[:, :, group]
+        return np.stack([table.sum(axis=2) - mine, mine], axis=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class _Pair:
 
 def judge_proxies(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest,
-    broken: Collection[str] = (),
+    *, broken: Collection[str] = (), drifted: Collection[str] = (),
 ) -> list[Finding]:  # fmt: skip
     """Judge each sensitive attribute by the inputs that tell it, and the label by each input alone.
 
@@ -73,6 +85,8 @@ def judge_proxies(
     attribute that is itself an input is no proxy of itself.
 
     :param broken: columns that the quality gate does not believe: two that were swapped are no new proxies.
+    :param drifted: inputs that drifted. Where several did, these are other people, among whom an input may
+        well say more of an attribute: inconclusive.
     """
     inputs = [name for name in spec.columns.features if name in current.types and name not in broken]
     numeric = frozenset(reference.numeric)
@@ -82,9 +96,19 @@ def judge_proxies(
         columns = [name for name in inputs if name != attribute]
         if columns and attribute in current.types:
             found += _attribute(attribute, columns, policy, cells, (reference, current))
+    steady = len(set(drifted)) <= max(1.0, policy.limit("leak.drifted_share") * len(inputs))
+    found = found if steady else [_doubted(one, len(set(drifted))) for one in found]
     if spec.task != "regression" and inputs:
         found += _label(spec, inputs, policy, cells, (reference, current))
     return found
+
+
+def _doubted(finding: Finding, drifted: int) -> Finding:
+    """The same finding, where other people explain it as well."""
+    if not finding.is_breach:
+        return finding
+    reason = f"{finding.reason}; {drifted} inputs drifted, so these are other people, which may explain it"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def _attribute(
@@ -160,14 +184,18 @@ def _label(
     pair = _paired(name, cells, windows, policy.limit("leak.min_group"))
     if pair is None:
         return
+    limit, rise = policy.limit("leak.label_auc"), policy.limit("leak.label_auc_rise")
     groups = (1,) if pair.groups == PAIR else range(pair.groups)
+    bound = {
+        column: min(best_area(pair.current.against(column, group)) for group in groups) for column in columns
+    }
+    likely = [one for one in columns if bound[one] > limit] or [max(columns, key=lambda one: bound[one])]
     seen = {
         one: min((pair.separations([one], group) for group in groups), key=lambda both: both[1].value)
-        for one in columns
+        for one in likely
     }
-    limit, rise = policy.limit("leak.label_auc"), policy.limit("leak.label_auc_rise")
     leaks = [one for one, (was, now) in seen.items() if now.value > limit and now.value - was.value > rise]
-    for column in leaks or [max(columns, key=lambda one: seen[one][1].value)]:
+    for column in leaks or [max(likely, key=lambda one: seen[one][1].value)]:
         before, now = seen[column]
         said = "came to tell the label nearly for certain" if leaks else "tells the label, best of all inputs"
         yield Finding(
