@@ -69,11 +69,13 @@ def _complete(spec: ModelSpec, batch: pa.RecordBatch, *, reference: bool) -> _Re
     twice = sorted({name for name in there if there.count(name) > 1})
     if twice:
         raise DataError(f"the rows have two columns named {twice[0]!r}. Rename one.")
-    needed = c.all if reference else tuple(n for n in c.all if n not in {*c.features, *c.sensitive, *c.text})
-    missing = [name for name in needed if name not in there]
+    spared = () if reference else (*c.features, *c.sensitive, *c.text, c.latency, c.error)
+    missing = [repr(name) for name in c.all if name not in there and name not in spared]
     if missing:
+        named = f"column {missing[0]}" if len(missing) == 1 else f"columns {', '.join(missing)}"
         raise DataError(
-            f"column {missing[0]!r} of spec {spec.name!r} is missing. Add it to the rows or correct the spec."
+            f"{named} of spec {spec.name!r} {'is' if len(missing) == 1 else 'are'} missing. "
+            f"Add {'it' if len(missing) == 1 else 'them'} to the rows or correct the spec."
         )
     null = pa.nulls(batch.num_rows)
     arrays = [batch.column(name) if name in there else null for name in c.all]
