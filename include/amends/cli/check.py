@@ -52,14 +52,16 @@ def check(
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
     from amends.adapters.files import load_policy, load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
+    from amends.cli.loading import CHECK, imported_meanwhile
     from amends.workflow.assess import assess
 
     model = load_spec(spec)
     rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
-    before = read_window(model, reference)
-    now = read_window(model, current, before)
+    with imported_meanwhile(*CHECK):
+        before = read_window(model, reference)
+        now = read_window(model, current, before)
     assessment = assess(
         model,
         rules,
