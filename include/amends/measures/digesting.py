@@ -38,6 +38,7 @@ from amends.measures.digests import (
 )
 from amends.measures.identities import IdTally, Keys, hashed, present
 from amends.measures.leaks import LeakProfile, mask_levels
+from amends.measures.memory import give_back
 from amends.measures.pieces import Piece, Rows, pieces
 from amends.measures.profiles import CategoricalProfile, NumericTally
 from amends.measures.sample import KEY, Sample, SampleTally, row_keys
@@ -66,7 +67,10 @@ def digest_batches(spec: ModelSpec, batches: Iterable[Rows], grid: Grid | None =
             return list(pool.map(_call, jobs))
 
         for piece in pieces(spec, batches, reference=grid is None):
-            reading.add(piece, shared if piece.rows >= FEW_ROWS else _in_turn)
+            many = piece.rows >= FEW_ROWS
+            reading.add(piece, shared if many else _in_turn)
+            if many:
+                give_back()
     return reading.digest()
 
 
@@ -82,7 +86,7 @@ def _in_turn(jobs: list[Job]) -> list[Any]:
 class _Joint:
     """What columns of a piece are needed together, and the rows that the sample takes."""
 
-    ids: pa.Array
+    plain: dict[str, pa.Array]
     hours: Hours
     levels: dict[str, pa.DictionaryArray]
     numbers: dict[str, tuple[Floats, int]]
@@ -172,8 +176,8 @@ class _Reading:
         self._ids.add(present(ids, hashes))
         keys = row_keys(hashes, moments, numbers[c.score][0])
         joint = _Joint(
-            ids=ids, hours=hours, levels=dict(zip(named, rest, strict=False)), numbers=numbers,
-            keys=keys, drawn=self._sample.drawn(keys),
+            plain={c.id: ids, c.timestamp: moments}, hours=hours, numbers=numbers,
+            levels=dict(zip(named, rest, strict=False)), keys=keys, drawn=self._sample.drawn(keys),
         )  # fmt: skip
         return joint, ends
 
@@ -182,8 +186,7 @@ class _Reading:
         return mask_levels(levels) if name in self._categorical else levels
 
     def _leaks(self, piece: Piece, joint: _Joint, name: str) -> LeakProfile:
-        is_id = name == self._spec.columns.id
-        return LeakProfile.of(joint.ids if is_id else as_texts(piece.column(name)))
+        return LeakProfile.of(joint.plain[name] if name in joint.plain else as_texts(piece.column(name)))
 
     def _groups(self, joint: _Joint, rows: int) -> _Groups:
         c, levels = self._spec.columns, joint.levels
@@ -208,7 +211,7 @@ class _Reading:
         if name not in self._numeric:
             if name in self._categorical or name in joint.levels:
                 return self._as_levels(piece, joint, name)
-            return _plain(joint, joint.ids if name == self._spec.columns.id else piece.column(name))
+            return _plain(joint, joint.plain[name] if name in joint.plain else piece.column(name))
         numbers, unreadable = joint.numbers[name] if name in joint.numbers else _numbers(piece, name)
         nulls = self._numeric[name].add(numbers, unreadable)
         found = _Column(nulls=nulls, drawn=numbers[joint.drawn])

@@ -37,10 +37,9 @@ def hashed(texts: pa.Array) -> Keys:
 
     Two of n different texts share a number with a chance of about ``n ** 2 / 2 ** 65``: 3e-6 for ten million.
     """
-    texts = texts.cast(pa.large_binary())
     found = np.empty(len(texts), np.uint64)
     for start in range(0, len(texts), SLICE):
-        found[start : start + SLICE] = _hashed(texts.slice(start, SLICE))
+        found[start : start + SLICE] = _hashed(texts.slice(start, SLICE).cast(pa.large_binary()))
     return found
 
 
@@ -88,31 +87,30 @@ class IdTally:
 
     def __init__(self, most: int = MOST_IDS) -> None:
         """Take how many hashes may be kept."""
-        self._most, self._halvings = most, 0
-        self._kept: list[Keys] = []
-        self._held = 0
+        self._most, self._halvings, self._held = most, 0, 0
+        self._kept = np.empty(most, np.uint64)  # memory is taken as it is filled
 
     def add(self, keys: Keys) -> None:
         """Take the hashes of more ids."""
-        self._keep(keys)
-        while self._held > self._most:
-            self._halvings += 1
-            kept, self._kept, self._held = self._kept, [], 0
-            for part in kept:
-                self._keep(part)
+        for start in range(0, len(keys), SLICE):
+            part = self._chosen(keys[start : start + SLICE])
+            while self._held + len(part) > self._most:
+                self._halvings += 1
+                left = self._chosen(self._kept[: self._held])
+                self._held = len(left)
+                self._kept[: self._held] = left
+                part = self._chosen(part)
+            self._kept[self._held : self._held + len(part)] = part
+            self._held += len(part)
 
     def repeats(self) -> int:
         """Rows less distinct ids."""
-        keys = np.concatenate([np.empty(0, np.uint64), *self._kept])
-        self._kept = [keys]
+        keys = self._kept[: self._held]
         keys.sort()
         return int(np.count_nonzero(keys[1:] == keys[:-1])) << self._halvings
 
-    def _keep(self, keys: Keys) -> None:
-        if self._halvings:
-            keys = keys[keys < np.uint64(2 ** (64 - self._halvings))]
-        self._kept.append(keys)
-        self._held += len(keys)
+    def _chosen(self, keys: Keys) -> Keys:
+        return keys[keys < np.uint64(2 ** (64 - self._halvings))] if self._halvings else keys
 
 
 def present(texts: pa.Array, keys: Keys) -> Keys:
