@@ -33,7 +33,8 @@ def digest_window(
 
     :param like: the reference's digest, whose grid the window has to share; None for the reference itself.
     """
-    return digest_batches(spec, source.batches(spec, window), like.grid if like else None)
+    parts = getattr(source, "parts", source.batches)
+    return digest_batches(spec, parts(spec, window), like.grid if like else None)
 
 
 def assess(
