@@ -11,6 +11,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=100_000, help="Rows of each window.")
     parser.addoption("--alternations", type=int, default=2, help="Runs of each side, in turn.")
     parser.addoption("--without-peers", action="store_true", help="Leave the peers out: they need minutes.")
+    parser.addoption("--frames", type=int, default=2000, help="Made-up frames to check.")
+    parser.addoption("--windows", type=float, default=1.0, help="Simulated windows, as a multiple.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -50,3 +52,15 @@ def logs(tmp_path_factory: pytest.TempPathFactory, rows: int) -> Path:
 def tenth(tmp_path_factory: pytest.TempPathFactory, rows: int) -> Path:
     """The same with a tenth of the rows."""
     return windows(tmp_path_factory.mktemp("tenth"), rows // 10)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(request: pytest.FixtureRequest) -> int:
+    """Frames to make up."""
+    return int(request.config.getoption("--frames"))
+
+
+@pytest.fixture(scope="module")
+def multiple(request: pytest.FixtureRequest) -> float:
+    """Simulated windows, as a multiple of the usual number."""
+    return float(request.config.getoption("--windows"))

@@ -65,7 +65,7 @@ def _yaml(path: Path, error: type[BadInput]) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.load(_text(path, error), Loader=loader)  # noqa: S506 - both loaders are the safe one
-    except yaml.YAMLError as wrong:
+    except (yaml.YAMLError, ValueError, RecursionError) as wrong:  # ValueError: a date of no month
         mark = getattr(wrong, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
         raise error(f"{path}: not YAML{place}. Correct it; see the README's model spec.") from None

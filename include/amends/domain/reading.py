@@ -1,13 +1,16 @@
 """Reading a parsed YAML document key by key: what is wrong is named with its place and the way out."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from amends.domain.window import as_utc
 from amends.errors import SpecError
+
+CENTURY = 36_525
 
 
 class Reader:
@@ -63,17 +66,40 @@ class Reader:
         return str(value)
 
     def number(self, key: str, default: float) -> float:
-        """A number; a truth value is none."""
+        """A finite number; a truth value is none."""
         value = self.take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self._bad(key, value, "a number")
         return value
 
     def positive(self, key: str) -> float:
         """A number over zero that must be given."""
         value = self.take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             raise self._bad(key, value, "a number over 0")
+        return value
+
+    def days(self, key: str, *default: float) -> timedelta:
+        """A span in days, at most a century; over zero where it must be given."""
+        value = self.number(key, *default) if default else self.positive(key)
+        if not 0 <= value <= CENTURY:
+            raise self._bad(key, value, f"a number of days up to {CENTURY}")
+        return timedelta(days=value)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """A mapping whose keys are another reader's to check; absent means empty."""
+        value = self.take(key, None)
+        if value is not None and not isinstance(value, Mapping):
+            raise self._bad(key, value, "a mapping of keys to values")
+        return dict(value or {})
+
+    def level(self, key: str) -> int | str | None:
+        """A class as it stands in the data, or null: true is 1, and 1.0 is."""
+        value = self.take(key, None)
+        if (isinstance(value, float) and value.is_integer()) or isinstance(value, bool):
+            return int(value)
+        if value is not None and not isinstance(value, int | str):
+            raise self._bad(key, value, "a class as it stands in the data, such as 1, or null")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:

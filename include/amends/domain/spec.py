@@ -119,14 +119,14 @@ def spec_from_document(document: Any, where: str) -> ModelSpec:
         owner=top.text("owner"),
         columns=_columns(top),
         decision_threshold=top.number("decision_threshold", 0.5),
-        favourable_label=top.take("favourable_label", None),
+        favourable_label=top.level("favourable_label"),
         source=_optional(top, "source", _source),
         windows=_optional(top, "windows", _windows),
         schedule=top.text("schedule", None),
         roles=_roles(top),
         training=_optional(top, "training", _training),
         consumers=top.texts("consumers"),
-        policy=dict(top.take("policy", None) or {}),
+        policy=top.mapping("policy"),
         document=dict(document),
     )
     top.done()
@@ -152,6 +152,10 @@ def _columns(top: Reader) -> Columns:
     both = sorted(set(columns.numeric) & set(columns.categorical))
     if both:
         raise SpecError(f"{read.where}: column {both[0]!r} is numeric and categorical. Keep it in one list.")
+    if columns.label in columns.features:
+        raise SpecError(f"{read.where}: the label {columns.label!r} is a feature, too. Take it out there.")
+    if columns.label in {columns.id, columns.timestamp, columns.score, columns.predicted_label}:
+        raise SpecError(f"{read.where}: the label {columns.label!r} plays two parts. Name another column.")
     read.done()
     return columns
 
@@ -185,15 +189,14 @@ def _windows(read: Reader) -> Windows:
     return Windows(
         reference_start=start,
         reference_end=end,
-        length=timedelta(days=read.positive("length_days")),
-        label_delay=timedelta(days=read.number("label_delay_days", 0)),
+        length=read.days("length_days"),
+        label_delay=read.days("label_delay_days", 0),
     )
 
 
 def _training(read: Reader) -> Training:
     function = read.matching("function", re.compile(r"[\w.]+:\w+"), "package.module:function")
-    days = read.number("history_days", 0)
-    return Training(function=function, history=timedelta(days=days) if days else None)
+    return Training(function=function, history=read.days("history_days", 0) or None)
 
 
 def _roles(top: Reader) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,8 @@ from amends.errors import DataError
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds since 1970 of the first moment of the year 1 and of the last one of 9999."""
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
@@ -46,13 +48,19 @@ def as_texts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         column = pa.array(
             [None if value is None else repr(value) for value in column.to_pylist()], pa.string()
         )
-    return column.cast(pa.string())
+    texts = column.cast(pa.string())
+    if pa.types.is_decimal(kind) and kind.scale > 0:
+        texts = pc.replace_substring_regex(texts, r"^([+-]?\d+\.\d*?)0+$", r"\1")
+        texts = pc.replace_substring_regex(texts, r"\.$", "")
+    return texts
 
 
 def as_levels(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     """Read a column as text levels (see :func:`as_texts`), dictionary encoded: each level there is, once."""
     column = _single(column)
     kind = column.type
+    if pa.types.is_float16(kind):
+        column = column.cast(pa.float32())  # Arrow encodes no half floats
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         column = column.dictionary_encode()
     if not pa.types.is_dictionary(column.type):
@@ -93,12 +101,17 @@ def as_moments(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
     try:
         zoned = (text and _zoned(column)) or getattr(kind, "tz", None)
         if not zoned:
-            column = column.cast(pa.timestamp("us"), safe=False)
-        return column.cast(pa.timestamp("us", "UTC"), safe=False)
+            column = column.cast(options=_whole(pa.timestamp("us")))
+        moments = column.cast(options=_whole(pa.timestamp("us", "UTC")))
     except pa.ArrowInvalid:
+        wrong = "a text that is no ISO 8601 time, or mixes zones" if text else "a time in no year"
+        raise DataError(f"timestamp column {name!r} holds {wrong}. Correct it.") from None
+    ends = pc.min_max(moments.cast(pa.int64())).as_py()
+    if ends["min"] is not None and not FIRST <= ends["min"] <= ends["max"] <= LAST:
         raise DataError(
-            f"timestamp column {name!r} holds a text that is no ISO 8601 time, or mixes zones. Correct it."
-        ) from None
+            f"timestamp column {name!r} holds a time outside the years 1 to 9999; write null for unknown."
+        )
+    return moments
 
 
 def span_of(column: pa.Array | pa.ChunkedArray, name: str) -> tuple[datetime, datetime] | None:
@@ -126,6 +139,11 @@ def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         return column.dictionary_decode()
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _whole(kind: pa.DataType) -> pc.CastOptions:
+    """A cast that may drop fractions of a microsecond but never wraps around."""
+    return pc.CastOptions(kind, allow_time_truncate=True)
 
 
 def _numpy(column: pa.Array | pa.ChunkedArray) -> Floats:

@@ -40,7 +40,7 @@ from amends.measures.identities import IdTally, Keys, hashed, present
 from amends.measures.leaks import LeakProfile, mask_levels
 from amends.measures.memory import give_back
 from amends.measures.pieces import Piece, Rows, pieces
-from amends.measures.profiles import CategoricalProfile, NumericTally
+from amends.measures.profiles import CategoricalProfile, NumericTally, bounded
 from amends.measures.sample import KEY, Sample, SampleTally, row_keys
 from amends.measures.sums import sums_by_group
 
@@ -193,13 +193,16 @@ class _Reading:
         cells = cells_of([levels[name] if name else None for name in self._named.values()], rows)
         score = joint.numbers[c.score][0]
         if self._regression:
-            error = joint.numbers[c.label][0] - joint.numbers[c.predicted_label][0]
+            with np.errstate(invalid="ignore", over="ignore"):  # an infinite error counts as none
+                error = joint.numbers[c.label][0] - joint.numbers[c.predicted_label][0]
             self._numeric[ERROR].add(error[np.isfinite(error)])
+            error = bounded(error)
             outcome, terms = np.full(rows, PENDING), [error, np.square(error), np.abs(error)]
         else:
             binary = self._spec.task == "binary_classification"
             outcome = outcomes(levels[c.label], levels[c.predicted_label], binary=binary)
-            terms = [score, np.square(score)]
+            summed = bounded(score)
+            terms = [summed, np.square(summed)]
         version = levels[c.model_version] if c.model_version else None
         return _Groups(
             table=cells.table(), sums=sums_by_group(cells, terms),

@@ -179,6 +179,8 @@ class WindowDigest:
         plain = ("model", "rows", "labelled", "start", "end", "duplicate_ids", "types", "nulls")
         number, level = NumericProfile.from_document, CategoricalProfile.from_document
         try:
+            if sum(row[-1] for row in document["table"]) != document["rows"]:
+                raise ValueError("its table does not add up to its rows")  # noqa: TRY301 - told as all damage is
             return cls(
                 **{name: document[name] for name in plain},
                 numeric={name: number(one) for name, one in document["numeric"].items()},

@@ -38,8 +38,18 @@ class Piece:
     source: Rows
 
     def column(self, name: str) -> pa.Array:
-        """One column."""
-        return self.source.column(name) if name in self.types else pa.nulls(self.rows)
+        """One column. :raises DataError: its texts are not UTF-8."""
+        return _readable(name, self.source.column(name)) if name in self.types else pa.nulls(self.rows)
+
+
+def _readable(name: str, column: pa.Array) -> pa.Array:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            raise DataError(f"column {name!r} holds text that is not UTF-8. Write it as UTF-8.") from None
+    return column
 
 
 def pieces(spec: ModelSpec, batches: Iterable[Rows], *, reference: bool) -> Iterator[Piece]:

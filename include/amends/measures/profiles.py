@@ -26,6 +26,11 @@ LARGEST = 1e140
 """Numbers beyond this count as infinite: the sum of their squares would be."""
 
 
+def bounded(numbers: Floats) -> Floats:
+    """The numbers whose squares can be added up; NaN for the others."""
+    return np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A scale-free axis: ``u = (x - mean) / (sd + |x - mean|)`` in (-1, 1), cut in BINS equal bins.

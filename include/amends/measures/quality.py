@@ -31,6 +31,7 @@ def quality_checks(
         *time_checks(spec, *both),
         *decision_checks(spec, *both, limits),
         *_labels(spec, *both, limits),
+        *_decided(spec, *both, limits),
         *_columns(spec, *both, limits),
     ]
 
@@ -113,7 +114,7 @@ def _classes(name: str, before: Mapping[str, int], now: Mapping[str, int], limit
     rows = sum(now.values())
     strange = sum(count for level, count in now.items() if level not in before)
     yield at_most(
-        "unknown_class_share", name, strange / rows, limits["unknown_class_share"],
+        "unknown_class_share", name, strange / rows, limits["unknown_class_share"] + _unseen(before),
         interval=wilson(strange, rows), n=rows, category=Category.LABEL_QUALITY,
         note=f"{strange} labels are of a class that the reference does not have",
     )  # fmt: skip
@@ -123,6 +124,28 @@ def _classes(name: str, before: Mapping[str, int], now: Mapping[str, int], limit
             metric="classes", column=name, category=Category.LABEL_QUALITY, value=float(len(now)), low=2.0,
             evidence=1.0 if sure and len(now) == 1 else 2.0, reference_value=float(len(before)), n=rows,
             note=f"labels of {len(now)} classes, {len(before)} in the reference",
+        )  # fmt: skip
+
+
+def _unseen(counts: Mapping[str, int]) -> float:
+    """Chance that the next row is of a class not seen yet. Source: Good (1953), Biometrika 40."""
+    return sum(1 for n in counts.values() if n == 1) / sum(counts.values())
+
+
+def _decided(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
+) -> Iterator[Check]:
+    """Decisions that no label and no decision of the reference ever was: scores, words, another coding."""
+    name, label = spec.columns.predicted_label, spec.columns.label
+    known, now = reference.categorical.get(name), current.categorical.get(name)
+    if known and now and known.count and now.count:
+        classes = {*known.counts, *reference.categorical[label].counts}
+        strange = sum(n for level, n in now.counts.items() if level not in classes) + now.overflow
+        limit = limits["unknown_class_share"] + _unseen(known.counts)
+        yield at_most(
+            "unknown_class_share", name, strange / now.count, limit,
+            interval=wilson(strange, now.count), n=now.count,
+            note=f"{strange} decisions are of a class that the reference does not have",
         )  # fmt: skip
 
 

@@ -1,0 +1,118 @@
+"""How quiet `check` is where nothing is wrong, and what size of fault it finds, beside the plain rules.
+
+``make bench ARGS="-k quiet --windows 4"`` simulates four times as many windows. Every seed is printed.
+"""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amends.adapters.fairlearn_metrics import FairlearnMetrics
+from amends.adapters.files import load_policy
+from amends.adapters.great_expectations import GreatExpectationsGate
+from amends.domain.assessment import Assessment
+from amends.domain.spec import ModelSpec
+from amends.measures.digests import WindowDigest
+from amends.workflow.assess import assess
+from curves import draw
+from effects import EFFECTS, Effect
+from plain_ports import PlainGate, PlainMetrics
+from plain_rules import alarms
+from scipy.stats import beta
+from streams import HEALTHY, SMALL, STEADY, Stream, digest
+
+POLICY = load_policy()
+SEED = 20261124
+VENDORS_EVERY = 25
+"""One window in so many is judged by Great Expectations and Fairlearn, too: with the same document."""
+AT_EACH_SIZE = 20
+IMAGE = Path(__file__).parents[2] / "docs" / "images" / "power.svg"
+
+
+def judged(spec: ModelSpec, reference: WindowDigest, now: WindowDigest, *, twice: bool = False) -> Assessment:
+    """The assessment; ``twice``: by the vendors, too."""
+    quality: Any = PlainGate(POLICY)
+    found = assess(spec, POLICY, reference, now, quality=quality, fairness=PlainMetrics())
+    if twice:
+        gate: Any = GreatExpectationsGate(POLICY)
+        again = assess(spec, POLICY, reference, now, quality=gate, fairness=FairlearnMetrics())
+        assert again.document() == found.document()
+    return found
+
+
+def upper(failures: int, n: int) -> float:
+    """Upper end of the one-sided 95 % interval of a share (Clopper-Pearson; 0 of n: about 3 / n)."""
+    return 1.0 if failures == n else float(beta.ppf(0.95, failures + 1, n - failures))
+
+
+def quiet(stream: Stream, windows: int) -> dict[str, Any]:
+    """Judge a healthy stream: incidents, their reasons, and what the plain rules say."""
+    spec, before = stream.spec(), stream.at(0, SEED).table("ref")
+    reference = digest(spec, before)
+    rules: Counter[str] = Counter()
+    false: list[str] = []
+    for window in range(1, windows + 1):
+        table = stream.at(window, SEED).table(f"w{window}")
+        found = judged(spec, reference, digest(spec, table, reference), twice=window % VENDORS_EVERY == 0)
+        if found.incident:
+            false.append(f"window {window}: {found.incident.because[1]}")
+        rules.update({rule: int(said) for rule, said in alarms(stream, before, table).items()})
+    return {
+        "windows": windows,
+        "false_incidents": len(false),
+        "because": false[:5],
+        "plain_rules": dict(rules),
+    }
+
+
+def test_healthy_streams_stay_quiet(multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """At most one false incident in a hundred windows of all streams together."""
+    total, rules = Counter[str](), Counter[str]()
+    for stream in HEALTHY:
+        told = quiet(stream, max(round(stream.windows * multiple), 2))
+        total.update(windows=told["windows"], false=told["false_incidents"])
+        rules.update(told["plain_rules"])
+        with capsys.disabled():
+            print(json.dumps({"stream": stream.name, "seed": SEED, **told}))
+    n, false = total["windows"], total["false"]
+    shares = {rule: round(alarmed / n, 3) for rule, alarmed in rules.items()}
+    with capsys.disabled():
+        told = {"windows": n, "false_incidents": false, "upper_95_bound": round(upper(false, n), 4)}
+        print(json.dumps({**told, "share_of_windows_that_plain_rules_alarm_on": shares}, indent=1))
+    assert false <= math.ceil(n / 100)
+
+
+def power(effect: Effect, stream: Stream, size: float, windows: int) -> float:
+    """Share of windows in which the effect is found."""
+    spec, found = stream.spec(), 0
+    rows = stream.at(0, SEED)
+    if effect.standing:
+        effect.plant(rows, size)
+    reference = digest(spec, rows.table("ref"))
+    for window in range(1, windows + 1):
+        rows = stream.at(window, SEED + 1)
+        effect.plant(rows, size)
+        assessment = judged(spec, reference, digest(spec, rows.table(f"w{window}"), reference))
+        found += any(effect.found(finding) for finding in assessment.findings)
+    return found / windows
+
+
+def test_planted_effects_are_found(multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """At least nine in ten of the stated size, in windows of 5 000 rows; curves go to the docs."""
+    windows = max(round(AT_EACH_SIZE * multiple), 2)
+    curves: dict[str, dict[str, list[float]]] = {}
+    for effect in EFFECTS:
+        curves[effect.name] = {
+            f"{stream.rows} rows": [power(effect, stream, size, windows) for size in effect.sizes]
+            for stream in (STEADY, SMALL)
+        }
+        with capsys.disabled():
+            sizes = dict(zip(effect.sizes, zip(*curves[effect.name].values(), strict=True), strict=True))
+            print(json.dumps({"effect": effect.name, "n": windows, "seed": SEED + 1, "power": sizes}))
+    draw(EFFECTS, curves, windows, IMAGE)
+    for effect in EFFECTS:
+        large = curves[effect.name][f"{STEADY.rows} rows"]
+        assert large[list(effect.sizes).index(effect.stated)] >= 0.9, effect.name
