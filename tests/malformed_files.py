@@ -188,7 +188,7 @@ REFERENCES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], Told]] =
     "income at the end of doubles": (all_of("income", 1e308), breach("income")),
     "income as texts": (all_of("income", "n/a"), breach("income")),
     "region null": (all_of("region", None, pa.string()), Told(1)),
-    "sex null": (all_of("sex", None, pa.string()), Told(1)),
+    "sex null": (all_of("sex", None, pa.string()), unsure("sex")),
     "score null": (all_of("score", None, pa.float64()), Told(1)),
     "without a feature": (without("income"), refused("'income'", "missing")),
     "one row": (lambda rows: {name: column[:1] for name, column in rows.items()}, unsure("age")),

@@ -128,7 +128,7 @@ class _Readers:
     def __init__(self, path: Path, spec: ModelSpec, file: "pq.ParquetFile") -> None:
         import pyarrow as pa
 
-        self.schema = file.schema_arrow
+        self.schema, self._path = file.schema_arrow, path
         levels = {*categorical_columns(spec), spec.columns.model_version} - {*scanned_columns(spec)}
         texts = [field.name for field in self.schema if field.type in {pa.string(), pa.large_string()}]
         self._open = partial(
@@ -137,12 +137,13 @@ class _Readers:
         self._idle: SimpleQueue[pq.ParquetFile] = SimpleQueue()
 
     def column(self, groups: "Sequence[int]", name: str) -> "pa.ChunkedArray":
-        """Decode a column of some row groups."""
-        try:
-            reader = self._idle.get_nowait()
-        except Empty:
-            reader = self._open()
-        column = reader.read_row_groups(groups, columns=[name], use_threads=False).column(0)
+        """Decode a column of some row groups. :raises DataError: its pages are damaged."""
+        with _told(self._path):
+            try:
+                reader = self._idle.get_nowait()
+            except Empty:
+                reader = self._open()
+            column = reader.read_row_groups(groups, columns=[name], use_threads=False).column(0)
         self._idle.put(reader)
         return column
 
