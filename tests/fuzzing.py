@@ -18,7 +18,7 @@ from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest
 from amends.workflow.assess import assess
 from fuzzed import Frames, Rows, frames
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from oracle import one_line, strict
 from plain_ports import PlainGate, PlainMetrics
 
@@ -27,7 +27,7 @@ PLAIN: Any = (PlainGate(POLICY), PlainMetrics())
 VENDORS: Any = (GreatExpectationsGate(POLICY), FairlearnMetrics())
 
 
-def fuzz(examples: int, *, vendors: bool = False) -> Counter[str]:
+def fuzz(examples: int, *, number: int = 0, vendors: bool = False) -> Counter[str]:
     """Judge frames by the library: how many were judged, and how many refused."""
     told: Counter[str] = Counter()
 
@@ -44,7 +44,7 @@ def fuzz(examples: int, *, vendors: bool = False) -> Counter[str]:
         reread = [WindowDigest.from_document(one.to_document()) for one in windows]
         assert assessed(asked, reread, VENDORS if vendors else PLAIN) == document
 
-    each(examples, judge)
+    each(examples, number, judge)
     return told
 
 
@@ -64,7 +64,7 @@ def assessed(asked: Frames, windows: list[WindowDigest], ports: Any) -> bytes:
     return canonical_json(found.document())
 
 
-def fuzz_files(examples: int, folder: Path, captured: Callable[[], Any]) -> Counter[int]:
+def fuzz_files(examples: int, folder: Path, captured: Callable[[], Any], *, number: int = 0) -> Counter[int]:
     """Judge frames by the command on Parquet files: how often each exit code came."""
     codes: Counter[int] = Counter()
 
@@ -82,17 +82,18 @@ def fuzz_files(examples: int, folder: Path, captured: Callable[[], Any]) -> Coun
         else:
             assert code == (strict(out)["incident"] is not None), err
 
-    each(examples, judge)
+    each(examples, number, judge)
     return codes
 
 
-def each(examples: int, judge: Callable[[Frames], None]) -> None:
-    """Make the examples up, the same ones in every run, and shrink the first that fails."""
+def each(examples: int, number: int, judge: Callable[[Frames], None]) -> None:
+    """Make the examples of a series up, the same ones in every run, and shrink the first that fails."""
     quietly = settings(
-        max_examples=examples, derandomize=True, database=None, deadline=None,
+        max_examples=examples, database=None, deadline=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
 
+    @seed(number)
     @quietly
     @given(frames())
     def run(asked: Frames) -> None:

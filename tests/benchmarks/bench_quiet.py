@@ -28,7 +28,9 @@ POLICY = load_policy()
 SEED = 20261124
 VENDORS_EVERY = 25
 """One window in so many is judged by Great Expectations and Fairlearn, too: with the same document."""
-AT_EACH_SIZE = 20
+AT_EACH_SIZE = 10
+TOTAL, RULES = Counter[str](), Counter[str]()
+CURVES: dict[str, dict[str, list[float]]] = {}
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "power.svg"
 
 
@@ -68,20 +70,26 @@ def quiet(stream: Stream, windows: int) -> dict[str, Any]:
     }
 
 
-def test_healthy_streams_stay_quiet(multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most one false incident in a hundred windows of all streams together."""
-    total, rules = Counter[str](), Counter[str]()
-    for stream in HEALTHY:
-        told = quiet(stream, max(round(stream.windows * multiple), 2))
-        total.update(windows=told["windows"], false=told["false_incidents"])
-        rules.update(told["plain_rules"])
-        with capsys.disabled():
-            print(json.dumps({"stream": stream.name, "seed": SEED, **told}))
-    n, false = total["windows"], total["false"]
-    shares = {rule: round(alarmed / n, 3) for rule, alarmed in rules.items()}
+@pytest.mark.parametrize("stream", HEALTHY, ids=lambda stream: stream.name)
+def test_healthy_streams(stream: Stream, multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stream by itself may not be loud: at most one false incident in 20 windows, and one more."""
+    told = quiet(stream, max(round(stream.windows * multiple), 2))
+    TOTAL.update(windows=told["windows"], false=told["false_incidents"])
+    RULES.update(told["plain_rules"])
+    with capsys.disabled():
+        print("\n" + json.dumps({"stream": stream.name, "seed": SEED, **told}))
+    assert told["false_incidents"] <= 1 + told["windows"] // 20
+
+
+def test_healthy_streams_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """At most one false incident in a hundred windows of all streams that were simulated."""
+    n, false = TOTAL["windows"], TOTAL["false"]
+    if not n:
+        pytest.skip("no stream was simulated")
+    shares = {rule: round(alarmed / n, 3) for rule, alarmed in RULES.items()}
     with capsys.disabled():
         told = {"windows": n, "false_incidents": false, "upper_95_bound": round(upper(false, n), 4)}
-        print(json.dumps({**told, "share_of_windows_that_plain_rules_alarm_on": shares}, indent=1))
+        print("\n" + json.dumps({**told, "share_of_windows_that_plain_rules_alarm_on": shares}, indent=1))
     assert false <= math.ceil(n / 100)
 
 
@@ -100,19 +108,24 @@ def power(effect: Effect, stream: Stream, size: float, windows: int) -> float:
     return found / windows
 
 
-def test_planted_effects_are_found(multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """At least nine in ten of the stated size, in windows of 5 000 rows; curves go to the docs."""
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
+def test_planted_effects(effect: Effect, multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """At least nine in ten of the stated size are found in windows of 5 000 rows."""
     windows = max(round(AT_EACH_SIZE * multiple), 2)
-    curves: dict[str, dict[str, list[float]]] = {}
-    for effect in EFFECTS:
-        curves[effect.name] = {
-            f"{stream.rows} rows": [power(effect, stream, size, windows) for size in effect.sizes]
-            for stream in (STEADY, SMALL)
-        }
-        with capsys.disabled():
-            sizes = dict(zip(effect.sizes, zip(*curves[effect.name].values(), strict=True), strict=True))
-            print(json.dumps({"effect": effect.name, "n": windows, "seed": SEED + 1, "power": sizes}))
-    draw(EFFECTS, curves, windows, IMAGE)
-    for effect in EFFECTS:
-        large = curves[effect.name][f"{STEADY.rows} rows"]
-        assert large[list(effect.sizes).index(effect.stated)] >= 0.9, effect.name
+    CURVES[effect.name] = {
+        f"{stream.rows} rows": [power(effect, stream, size, windows) for size in effect.sizes]
+        for stream in (STEADY, SMALL)
+    }
+    large, small = CURVES[effect.name].values()
+    with capsys.disabled():
+        sizes = dict(zip(effect.sizes, zip(large, small, strict=True), strict=True))
+        print("\n" + json.dumps({"effect": effect.name, "n": windows, "seed": SEED + 1, "power": sizes}))
+    assert large[list(effect.sizes).index(effect.stated)] >= 0.9
+
+
+def test_planted_effects_are_drawn(multiple: float) -> None:
+    """The curves go to the docs once all are there."""
+    if len(CURVES) < len(EFFECTS):
+        pytest.skip("not every effect was planted")
+    draw(EFFECTS, CURVES, max(round(AT_EACH_SIZE * multiple), 2), IMAGE)
+    assert IMAGE.read_bytes().startswith(b"<?xml")
