@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +24,8 @@ def printed(folder: Path, times: int) -> set[bytes]:
     (folder / "spec.yaml").write_text(yaml.safe_dump(SPEC))
     pq.write_table(pa.table(healthy(0)), folder / "ref.parquet")
     pq.write_table(pa.table(rows), folder / "cur.parquet")
-    return {_once(folder, seed) for seed in range(times)}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return set(pool.map(partial(_once, folder), range(times)))
 
 
 def _once(folder: Path, seed: int) -> bytes:

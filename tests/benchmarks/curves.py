@@ -20,7 +20,7 @@ def draw(
     with mpl.rc_context({"svg.hashsalt": "amends", "font.size": 8}):
         figure, panels = plt.subplots(2, 4, figsize=(12, 5.5), sharey=True, layout="constrained")
         for effect, panel in zip(effects, panels.flat, strict=True):
-            for style, (name, shares) in zip(STYLES, curves[effect.name].items(), strict=True):
+            for style, (name, shares) in zip(STYLES, curves[effect.name].items(), strict=False):
                 panel.plot(range(len(shares)), shares, style, color="black", label=name, markersize=3)
             panel.set_xticks(range(len(effect.sizes)), [f"{size:g}" for size in effect.sizes], rotation=45)
             panel.axvline(list(effect.sizes).index(effect.stated), color="0.7", linewidth=1, zorder=0)
