@@ -22,8 +22,8 @@ COUNT_KINDS = ("<u1", "<u2", "<u4", "<i8")
 """How :func:`pack_counts` may write a count."""
 TAIL = 0.001
 """Share of a sample at each end that does not set its axis."""
-LARGEST = 1e140
-"""Numbers beyond this count as infinite: the sum of their squares would be."""
+LARGEST = 1e70
+"""Numbers beyond this count as infinite: the sum of their fourth powers would be."""
 
 
 def bounded(numbers: Floats) -> Floats:

@@ -62,7 +62,7 @@ def explained_share(errors: ErrorSums, label: Floats, sampled: Floats, variance:
     :param variance: of all labels of the window (population).
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 21 (influence functions).
     """
-    if variance <= 0 or not len(sampled):
+    if variance**2 <= 0 or not len(sampled):
         return None
     squared = errors.square / errors.rows
     influence = squared / variance**2 * np.square(label - label.mean()) - np.square(sampled) / variance
