@@ -10,6 +10,7 @@ from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Floats
 from amends.measures.digests import WindowDigest
 from amends.measures.performance import Estimate
+from amends.measures.profiles import bounded
 from amends.measures.regression import (
     ErrorSums,
     bias,
@@ -98,7 +99,7 @@ def _r2(spec: ModelSpec, window: WindowDigest) -> Estimate | None:
 
 def _sampled(spec: ModelSpec, window: WindowDigest) -> tuple[Floats, Floats]:
     """Labels and errors of the sample's rows that have both."""
-    label = window.sample.numbers(spec.columns.label)
-    errors = label - window.sample.numbers(spec.columns.predicted_label)
+    label = bounded(window.sample.numbers(spec.columns.label))
+    errors = bounded(label - bounded(window.sample.numbers(spec.columns.predicted_label)))
     known = np.isfinite(errors)
     return label[known], errors[known]

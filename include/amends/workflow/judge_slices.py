@@ -10,6 +10,7 @@ from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Floats
 from amends.measures.digests import WindowDigest
 from amends.measures.performance import Estimate
+from amends.measures.profiles import bounded
 from amends.measures.sample import KEY
 from amends.measures.slices import Rows, Slice, level_cells, mean_of, numeric_cells, worst_slice
 
@@ -102,7 +103,7 @@ def _losses(spec: ModelSpec, window: WindowDigest) -> Floats:
     """Loss of each sampled row; NaN where it has no label, prediction or score."""
     c, sample = spec.columns, window.sample
     if spec.task == "regression":
-        return np.abs(sample.numbers(c.label) - sample.numbers(c.predicted_label))
+        return np.abs(bounded(sample.numbers(c.label)) - bounded(sample.numbers(c.predicted_label)))
     label, predicted = sample.rows.column(c.label), sample.rows.column(c.predicted_label)
     if spec.task == "binary_classification":
         score = np.clip(sample.numbers(c.score), CLIP, 1 - CLIP)
