@@ -22,7 +22,7 @@ def strict(out: str) -> dict[str, Any]:
         verdict, reason = finding["verdict"], finding["reason"]
         assert verdict in VERDICTS
         assert reason
-        if finding["category"] != "fairness":  # where a group may be called nan
+        if finding["category"] != "fairness" and " version " not in reason:  # these may be called nan
             assert not {"nan", "inf", "-inf", "None"} & set(reason.replace(",", " ").split()), reason
         if verdict in {"pass", "breach"} and finding["category"] != "privacy_leak":
             assert finding["value"] is not None, f"judged without a value: {finding}"
