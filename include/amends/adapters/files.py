@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from amends.domain.canonical import canonical_json
+from amends.domain.playbook import Playbook, playbook_from_document
 from amends.domain.policy import Policy, policy_from_document
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.errors import BadInput, DataError, PolicyError, SpecError
@@ -41,6 +42,23 @@ def load_policy(path: str | Path | None = None) -> Policy:
         path = Path(str(resources.files("amends") / "policies" / "default.yaml"))
     where = Path(path)
     return policy_from_document(_yaml(where, PolicyError), where.name)
+
+
+def load_playbooks(*folders: str | Path) -> dict[str, Playbook]:
+    """Read the packaged playbooks, then those of further folders; a later one replaces its namesake.
+
+    :raises PolicyError: no such folder, or a playbook that is wrong.
+    """
+    found: dict[str, Playbook] = {}
+    for folder in (Path(str(resources.files("amends") / "policies" / "playbooks")), *map(Path, folders)):
+        if not folder.is_dir():
+            raise PolicyError(
+                f"{folder}: no such folder of playbooks. Create it, or correct AMENDS_PLAYBOOKS."
+            )
+        for path in sorted(folder.glob("*.yaml")):
+            playbook = playbook_from_document(_yaml(path, PolicyError), path.name)
+            found[playbook.name] = playbook
+    return found
 
 
 def read_digest(path: str | Path) -> WindowDigest:

@@ -172,6 +172,26 @@ def _failed(facts: Facts) -> Told:
     return Told(f"**step failed**: {code(facts['step'])}.", (facts["reason"],))
 
 
+def _step_done(facts: Facts) -> Told:
+    return Told(f"playbook {code(facts['playbook'])}: step {code(facts['step'])} done.")
+
+
+def _taken_back(facts: Facts) -> Told:
+    return Told(
+        f"playbook {code(facts['playbook'])}: step {code(facts['step'])} **taken back**.",
+        (facts["way_back"],),
+    )
+
+
+def _playbook_failed(facts: Facts) -> Told:
+    back = f"; taken back: {_listed(facts['taken_back'])}" if facts["taken_back"] else ""
+    return Told(
+        f"playbook {code(facts['playbook'])} **ended without its goal** at {code(facts['step'])}{back}; "
+        f"{code(facts['owner'])} goes on.",
+        (facts["reason"],),
+    )
+
+
 def _handed(facts: Facts) -> Told:
     return Told(f"**handed to people**: {code(facts['owner'])} goes on with {_listed(facts['playbooks'])}.")
 
@@ -209,6 +229,9 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.CHAMPION_MOVED: _moved,
     EventKind.PROMOTION_COMPLETED: _completed,
     EventKind.STEP_FAILED: _failed,
+    EventKind.STEP_DONE: _step_done,
+    EventKind.STEP_TAKEN_BACK: _taken_back,
+    EventKind.PLAYBOOK_FAILED: _playbook_failed,
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,
     EventKind.RELAPSED: _relapsed,
