@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import amends
+from amends.domain.playbook import Playbook
 from amends.domain.spec import ModelSpec
 from amends.errors import BadInput, SpecError, Unavailable
 
@@ -55,6 +56,17 @@ def read_shelf(folder: Path | None = None) -> Shelf:
         else:
             specs[spec.name] = spec
     return Shelf(specs=specs, problems=tuple(problems))
+
+
+def read_playbooks() -> dict[str, Playbook]:
+    """Read the packaged playbooks, and those of the folder that ``AMENDS_PLAYBOOKS`` names.
+
+    :raises PolicyError: a playbook is wrong.
+    """
+    from amends.adapters.files import load_playbooks
+
+    own = os.environ.get("AMENDS_PLAYBOOKS")
+    return load_playbooks(*([own] if own else []))
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
