@@ -66,6 +66,10 @@ class FakeRegistry:
             raise ArtefactError(f"version {version.version} of {version.model}: altered. Register it anew.")
         return scorer_of(estimator)
 
+    def apart(self, version: ModelVersion) -> "Scorer":
+        """Score as :meth:`load`'s function does: a fake has nothing to be shut away."""
+        return self.load(version)
+
     def alter(self, model: str, version: str) -> None:
         """Make the version's artefact fail its digest."""
         self.altered.add((model, version))

@@ -1,6 +1,6 @@
 """What the workflow needs from the world. Adapters give it; fakes stand in for it in tests."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,14 @@ class Announcement:
     key: str
     model: str
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Frozen rows: how many, and the digest of all their parts."""
+
+    rows: int
+    digest: str
 
 
 class LedgerTransaction(Protocol):
@@ -81,6 +89,12 @@ class Ledger(Protocol):
     def evidence(self, digest: str) -> dict[str, Any]:
         """Read a document back. :raises LedgerError: it is absent or no longer fits its digest."""
 
+    def keep_rows(self, incident: str, batches: "Iterable[pa.RecordBatch]") -> "Kept":
+        """Keep an incident's rows as they are now, read-only; rows that were kept before stay as they are."""
+
+    def kept_rows(self, incident: str) -> "Iterator[pa.RecordBatch]":
+        """An incident's frozen rows; none where none were kept. :raises LedgerError: they were changed."""
+
     def verify(self) -> ChainReport:
         """Walk the whole chain."""
 
@@ -114,6 +128,13 @@ class ModelRegistry(Protocol):
         """Check the artefact against its digest, load it, return its scoring function.
 
         :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
+
+    def apart(self, version: ModelVersion) -> Scorer:
+        """Return a scoring function that fetches, checks, loads and scores in a sandbox, at each call.
+
+        Calling it raises ArtefactError as :meth:`load` does, and where the version takes too long or too much
+        memory, or tries to reach the network or other files.
         """
 
 

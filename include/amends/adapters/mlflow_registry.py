@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from amends.adapters.artefacts import read_artefact, write_artefact
+from amends.adapters.sandbox import score_apart
 from amends.domain.promotion import ModelVersion
 from amends.errors import ArtefactError, Unavailable
 from amends.measures.scoring import scorer_of
@@ -127,6 +128,19 @@ class MlflowRegistry:
                 return scorer_of(read_artefact(artefact, version.digest))
             except ArtefactError as error:
                 raise ArtefactError(f"{place}: {error}") from error
+
+    def apart(self, version: ModelVersion) -> "Scorer":
+        """Return a scoring function that checks, loads and scores in a sandbox (see ``ports``)."""
+
+        def score(rows: "pd.DataFrame") -> "pd.Series[float]":
+            place = f"version {version.version} of {version.model}"
+            with TemporaryDirectory(prefix="amends-model-") as folder:
+                try:
+                    return score_apart(self._download(version, Path(folder)), version.digest, rows)
+                except ArtefactError as error:
+                    raise ArtefactError(f"{place}, in the sandbox: {error}") from error
+
+        return score
 
     def _store(self, model: str, path: Path, marks: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         from mlflow.exceptions import MlflowException

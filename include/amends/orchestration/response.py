@@ -14,7 +14,7 @@ from amends.orchestration.api import read_answers, run_link, task_of
 from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import failed_tasks, reason_of
 from amends.orchestration.settings import read_shelf
-from amends.workflow import approve, narrate, remediate, respond
+from amends.workflow import approve, freeze, narrate, remediate, respond
 
 if TYPE_CHECKING:
     from amends.domain.approval import Answer
@@ -55,7 +55,7 @@ def resolve_incident(params: Mapping[str, Any], dag_run: Any) -> str:
 
 def freeze_evidence(incident: str, *, dry_run: bool) -> str | None:
     """Freeze the evidence; a rehearsal freezes nothing, so that the real run sees the world as it is then."""
-    return None if dry_run else respond.freeze(*desk(incident), incident)
+    return None if dry_run else freeze.freeze(*desk(incident), incident)
 
 
 def decide(incident: str, params: Mapping[str, Any], dag_run: Any) -> dict[str, Any]:

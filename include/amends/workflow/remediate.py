@@ -1,5 +1,6 @@
 """Make the remedy of an incident and judge it: reproduce, retrain, validate; each is recorded once."""
 
+from dataclasses import replace
 from typing import Any
 
 from amends.domain.events import EventKind
@@ -10,6 +11,7 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window, as_utc
 from amends.errors import ArtefactError, DataError, LedgerError
 from amends.ports import Services
+from amends.workflow.freeze import FrozenRows
 from amends.workflow.gate import gate
 from amends.workflow.monitor import reference_digest
 from amends.workflow.promote import rollback_target
@@ -63,7 +65,8 @@ def _reproduction(services: Services, spec: ModelSpec, incident: Incident) -> Re
         if contained
         else rollback_target(services.ledger, services.registry, spec.name, known_bad=[failing.version])
     )
-    return score_both_versions(services, spec, window=incident.window, failing=failing, previous=previous)
+    frozen = replace(services, source=FrozenRows(services.ledger, incident.id))
+    return score_both_versions(frozen, spec, window=incident.window, failing=failing, previous=previous)
 
 
 def retrain(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:

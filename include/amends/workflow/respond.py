@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from amends import __version__
 from amends.domain.canonical import digest_of
 from amends.domain.events import Event, EventKind, NewEvent
 from amends.domain.incident import Incident, incident_from_events, open_incident_of
-from amends.domain.promotion import Champion, Move
+from amends.domain.promotion import Move
 from amends.domain.response import AS_DECIDED, plan_response
 from amends.domain.spec import ModelSpec
 from amends.errors import LedgerError, Refused
@@ -62,36 +61,6 @@ def only(services: Services, incident: str, kind: EventKind) -> dict[str, Any]:
     if not events:
         raise LedgerError(f"incident {incident!r} has no {kind} yet: run the step before this one first.")
     return events[-1].payload
-
-
-def freeze(services: Services, spec: ModelSpec, incident: str) -> str:
-    """Write down the state of the world before anything is altered; return its evidence digest."""
-    found = incident_of(services.ledger, incident)
-    champion = services.ledger.champion(spec.name)
-    versions = [
-        {"version": one.version, "digest": one.digest} for one in services.registry.versions(spec.name)
-    ]
-    document = {
-        "incident": incident,
-        "window": found.window.document() if found.window else None,
-        "assessment": found.assessment,
-        "champion": _champion_document(champion),
-        "alias": services.registry.aliased(spec.name),
-        "versions": versions,
-        "policy": {"name": services.policy.name, "digest": services.policy.digest},
-        "spec": spec.digest,
-        "code_version": __version__,
-    }
-    digest = services.ledger.put_evidence("frozen", document)
-    payload = {
-        "evidence": digest,
-        "champion": document["champion"],
-        "alias": document["alias"],
-        "versions": len(versions),
-    }
-    return str(
-        record(services, incident, EventKind.EVIDENCE_FROZEN, payload, model=spec.name).payload["evidence"]
-    )
 
 
 def decide(
@@ -190,9 +159,3 @@ def step_failed(services: Services, spec: ModelSpec, incident: str, *, step: str
     """Record that a step of the response failed; the run shows red and the narrative tells it."""
     payload = {"step": step, "reason": reason}
     record(services, incident, EventKind.STEP_FAILED, payload, model=spec.name, step=step)
-
-
-def _champion_document(champion: Champion | None) -> dict[str, Any] | None:
-    if champion is None:
-        return None
-    return {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch}

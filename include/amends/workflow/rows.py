@@ -50,12 +50,16 @@ def score_both(
     rows: pa.Table,
     champion: ModelVersion,
     candidate: ModelVersion,
+    *,
+    apart: bool = False,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the same rows as scored by the champion, and as scored by the candidate.
 
+    :param apart: score in the registry's sandbox: one of the two is suspect.
     :raises ArtefactError: an artefact is missing, altered or does not load.
     """
-    first, second = (rescored(spec, rows, one.version, registry.load(one)) for one in (champion, candidate))
+    load = registry.apart if apart else registry.load
+    first, second = (rescored(spec, rows, one.version, load(one)) for one in (champion, candidate))
     return first, second
 
 
