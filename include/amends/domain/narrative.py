@@ -88,8 +88,12 @@ def _frozen(facts: Facts) -> Told:
     champion = facts["champion"]
     serving = f"version {code(champion['version'])} was serving" if champion else "no champion was on record"
     held = f"{facts['versions']} versions are registered"
+    rows = f", {facts['rows']} rows kept" if facts.get("rows") else ""
+    touches = facts.get("touches") or ()
+    kept = f"{serving}, {held}{rows} ({facts['evidence'][:19]})"
     return Told(
-        f"**evidence frozen** before anything was altered: {serving}, {held} ({facts['evidence'][:19]})."
+        f"**evidence frozen** before anything was altered: {kept}.",
+        (f"a change of the model touches: {', '.join(touches)}",) if touches else (),
     )
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from amends.domain.dependencies import dependencies_of
 from amends.domain.events import EventKind
 from amends.domain.incident import open_incident_of
 from amends.errors import BadInput
@@ -127,15 +128,20 @@ def reviewers(incident: str, dag_run: Any) -> list[str]:
     if not respond.only(found, incident, EventKind.CANDIDATE_VALIDATED)["blessed"]:
         return []
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link)
+    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
     return [f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]]
+
+
+def touched_by(spec: "ModelSpec") -> tuple[str, ...]:
+    """Whom a change of the model reaches, by the specs there are."""
+    return dependencies_of(spec, read_shelf().specs.values()).touched
 
 
 def question(incident: str, dag_run: Any) -> dict[str, Any]:
     """Subject, body and time-out of the question to a person, written from the ledger."""
     found, spec = desk(incident)
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link)
+    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
     limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
     return {"subject": asked["subject"], "body": asked["body"], "seconds": limit.total_seconds()}
 

@@ -56,6 +56,7 @@ def freeze(services: "Services", spec: ModelSpec, incident: str) -> str:
         "alias": document["alias"],
         "versions": len(versions),
         "rows": rows.rows if rows else 0,
+        "touches": list(spec.consumers),
     }
     return str(
         record(services, incident, EventKind.EVIDENCE_FROZEN, payload, model=spec.name).payload["evidence"]
