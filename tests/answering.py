@@ -63,6 +63,8 @@ def services() -> Services:
         fairness=nothing,
         reporter=nothing,
         trainer=nothing,
+        imputer=nothing,
+        mitigator=nothing,
         policy=load_policy(None),
     )
 

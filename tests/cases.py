@@ -10,7 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from amends.adapters.fairlearn_mitigation import FairlearnMitigator
 from amends.adapters.files import load_policy
+from amends.adapters.imputation import TreeImputer
 from amends.adapters.training import FunctionTrainer
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec, Training, spec_from_document
@@ -114,7 +116,8 @@ def case(name: str) -> Case:
     never: Any = None
     services = Services(
         ledger=FakeLedger(), registry=registry, source=FakeSource(log), quality=never, fairness=never,
-        reporter=never, trainer=FunctionTrainer(), policy=load_policy(None),
+        reporter=never, trainer=FunctionTrainer(), imputer=TreeImputer(), mitigator=FairlearnMitigator(),
+        policy=load_policy(None),
     )  # fmt: skip
     return Case(spec, frames["reference"], frames["current"], services)
 

@@ -229,4 +229,6 @@ class Services:
     fairness: FairnessMetrics
     reporter: Reporter
     trainer: Trainer
+    imputer: Imputer
+    mitigator: Mitigator
     policy: "Policy"

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.promotion import Move
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from fake_registry import FakeRegistry
+from fake_source import FakeSource
 from fakes import FakeClock, FakeLedger
 
 MODEL = "lending"
@@ -45,6 +47,14 @@ def airflow_db(bag: Any) -> None:
     assert not bag.import_errors
 
 
+def two_rows() -> pd.DataFrame:
+    """Rows of the window, for the evidence."""
+    from amends.orchestration.settings import read_shelf
+
+    columns = read_shelf().spec(MODEL).columns
+    return pd.DataFrame({name: ["a", "b"] for name in columns.all} | {columns.timestamp: [WINDOW.start] * 2})
+
+
 class House:
     """A model with two approved versions, the second in production and failing, and its open incident."""
 
@@ -57,8 +67,9 @@ class House:
         self.registry = FakeRegistry()
         unused: Any = SimpleNamespace()
         self.services = Services(
-            ledger=self.ledger, registry=self.registry, source=unused, quality=unused, fairness=unused,
-            reporter=unused, trainer=unused, policy=load_policy(None),
+            ledger=self.ledger, registry=self.registry, source=FakeSource(two_rows()), quality=unused,
+            fairness=unused, reporter=unused, trainer=unused, imputer=unused, mitigator=unused,
+            policy=load_policy(None),
         )  # fmt: skip
         for key in ("first", "second"):
             self.move(self.version(key), key)
@@ -124,7 +135,7 @@ def house(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: 
     monkeypatch.setattr(response, "services", lambda _: made.services)
     monkeypatch.setattr(response, "read_answers", from_database)
     monkeypatch.setattr(response.remediate, "reproduce", reproduced)
-    monkeypatch.setattr(response.remediate, "retrain", lambda *_: retrained(made))
+    monkeypatch.setitem(response.HOUSE, "train", trains(lambda *_: retrained(made)))
     monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(made, blessed=True))
     return made
 
@@ -140,10 +151,20 @@ def reproduced(services: Any, spec: ModelSpec, incident: str) -> dict[str, Any]:
     return {"result": "confirmed"}
 
 
+def trains(run: Callable[..., Any]) -> Any:
+    """Stand in for the step that trains."""
+    from amends.workflow.candidates import withdraw
+    from amends.workflow.playbooks import StepKind
+
+    return StepKind(does="Train.", way_back="withdrawn", run=run, undo=withdraw)
+
+
 def retrained(house: House) -> dict[str, Any]:
     """Stand in for training: register a third version."""
     version = house.version("third")
-    payload = {"version": version.version, "digest": version.digest, "parent": "2", "rows": 900}
+    payload = {
+        "version": version.version, "digest": version.digest, "parent": "2", "rows": 900, "method": "retrain",
+    }  # fmt: skip
     append(house, EventKind.CANDIDATE_REGISTERED, payload)
     return payload
 
@@ -286,8 +307,8 @@ def test_three_approvals_promote(bag: Any, house: House, people: Any) -> None:
     acts = [kind for kind in house.kinds() if kind not in {"promotion_intended", "promotion_completed"}]
     assert acts == [
         "incident_opened", "evidence_frozen", "decision_made", "champion_moved", "contained", "reproduced",
-        "candidate_registered", "candidate_validated", "approval_requested", "approval_answered",
-        "approval_answered", "approval_answered", "champion_moved", "narrated",
+        "candidate_registered", "step_done", "candidate_validated", "approval_requested",
+        "approval_answered", "approval_answered", "approval_answered", "champion_moved", "narrated",
     ]  # fmt: skip
     assert "{{" not in shown[0]
     assert "7*7" in shown[0]
@@ -367,20 +388,39 @@ def test_a_failing_step_is_told_and_shows_red(
     bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed step leaves its reason in the ledger, the story is told, the run is red."""
-    from amends.errors import DataError
+    from amends.errors import SpecError
     from amends.orchestration import response
 
     def broken(*_: Any) -> None:
-        raise DataError("12 labelled rows are too few. Wait for labels.")
+        raise SpecError("model 'lending' has no training section. Add it.")
 
-    monkeypatch.setattr(response.remediate, "retrain", broken)
+    monkeypatch.setitem(response.HOUSE, "train", trains(broken))
     done = run(bag)
     assert done.state == "failed"
     assert states(done)["narrate"] == "success"
     facts = house.last(EventKind.STEP_FAILED)
-    assert facts["step"] == "remedy.retrain"
-    assert "12 labelled rows are too few" in facts["reason"]
+    assert facts["step"] == "remedy.retrain.train"
+    assert "no training section" in facts["reason"]
     assert "promotion_intended" not in house.kinds()[-3:]
+
+
+def test_a_playbook_that_reaches_nothing_goes_to_people(
+    bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too few rows are no failure: the run is green, nobody is asked, and a person goes on."""
+    from amends.errors import DataError
+    from amends.orchestration import response
+
+    def too_few(*_: Any) -> None:
+        raise DataError("12 labelled rows are too few. Wait for labels.")
+
+    monkeypatch.setitem(response.HOUSE, "train", trains(too_few))
+    monkeypatch.setattr(response.remediate, "validate", lambda *_: {})
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert states(done)["sign_off.approve_legal"] == "skipped"
+    assert house.kinds()[-3:] == ["playbook_failed", "handed_to_people", "narrated"]
+    assert "12 labelled rows" in house.last(EventKind.PLAYBOOK_FAILED)["reason"]
 
 
 def test_a_step_whose_worker_was_killed_is_told(house: House) -> None:
@@ -391,12 +431,14 @@ def test_a_step_whose_worker_was_killed_is_told(house: House) -> None:
         dag_id="respond_to_incident",
         run_id="run",
         xcom_pull=lambda **_: INCIDENT,
-        get_task_states=lambda **_: {"run": {"remedy.retrain": "failed", "validation.validate": "skipped"}},
+        get_task_states=lambda **_: {
+            "run": {"remedy.retrain.train": "failed", "validation.validate": "skipped"}
+        },
     )
     for _ in range(2):
         response.tell(ti, SimpleNamespace(conf={}))
     failed = [event.payload for event in house.ledger.events(kinds=[EventKind.STEP_FAILED])]
-    assert failed == [{"step": "remedy.retrain", "reason": "it ended without giving a reason"}]
+    assert failed == [{"step": "remedy.retrain.train", "reason": "it ended without giving a reason"}]
 
 
 @pytest.mark.parametrize(

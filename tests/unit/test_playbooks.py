@@ -10,7 +10,8 @@ from amends.adapters.files import load_playbooks, load_policy
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.playbook import Playbook, playbook_from_document, require_playbooks
 from amends.domain.policy import PLAYBOOKS
-from amends.errors import DataError, PolicyError, Unavailable
+from amends.errors import DataError, PolicyError, SpecError, Unavailable
+from amends.orchestration.settings import read_books
 from amends.workflow.playbooks import Outcome, PlaybookRun, StepKind
 from fakes import FakeLedger
 from lending import lending_spec
@@ -85,13 +86,18 @@ def test_every_playbook_of_the_policy_has_a_file() -> None:
     require_playbooks(load_playbooks(), [name for rule in policy.rules for name in rule.run], "default.yaml")
 
 
-def test_a_team_adds_and_replaces_playbooks_by_files(tmp_path: Path) -> None:
+def test_a_team_adds_and_replaces_playbooks_by_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of a team's own adds a playbook, and takes the place of one of the house by its name."""
-    (tmp_path / "unplug.yaml").write_text(yaml.safe_dump(DOCUMENT))
-    (tmp_path / "observe.yaml").write_text(yaml.safe_dump({**DOCUMENT, "name": "observe"}))
-    found = load_playbooks(tmp_path)
-    assert found["unplug"].steps[0].options == {"colour": "red"}
-    assert found["observe"].owner == "toys"
+    own = {**DOCUMENT, "steps": [{"step": "one", "uses": "hand_to_people", "minutes": 2}]}
+    (tmp_path / "unplug.yaml").write_text(yaml.safe_dump(own))
+    (tmp_path / "observe.yaml").write_text(yaml.safe_dump({**own, "name": "observe"}))
+    (tmp_path / "broken.yaml").write_text("- no playbook")
+    (tmp_path / "flying.yaml").write_text(yaml.safe_dump({**DOCUMENT, "name": "flying"}))
+    monkeypatch.setenv("AMENDS_PLAYBOOKS", str(tmp_path))
+    books = read_books()
+    assert set(books.playbooks) == {*PLAYBOOKS, "unplug"}
+    assert books.playbooks["observe"].owner == "toys"
+    assert [line.split(":")[0] for line in books.problems] == ["broken.yaml", "flying.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -147,12 +153,21 @@ def test_an_unmet_criterion_takes_back_what_was_done_last_first() -> None:
     assert toy.run("one").ended == "no part came off"
 
 
-def test_a_step_that_cannot_be_done_takes_the_others_back_and_fails() -> None:
-    """Bad input is an error of the task, too: it shows red, and nothing half done stays."""
+def test_rows_that_do_not_allow_a_step_are_a_recorded_no() -> None:
+    """Too few rows: the others are taken back, the reason is kept, and the task is no failure."""
     toy = Toy()
     toy.error = DataError("no rows. Wait for some.")
     toy.run("one")
-    with pytest.raises(DataError):
+    assert toy.run("three").ended == "no rows. Wait for some."
+    assert toy.did == ["first {'colour': 'red'}", "undo first"]
+
+
+def test_a_step_that_cannot_be_done_takes_the_others_back_and_fails() -> None:
+    """A spec that lacks something is an error of the task, too: it shows red, and nothing half done stays."""
+    toy = Toy()
+    toy.error = SpecError("no training section. Add it.")
+    toy.run("one")
+    with pytest.raises(SpecError):
         toy.run("three")
     assert toy.did == ["first {'colour': 'red'}", "undo first"]
 

@@ -54,6 +54,7 @@ def services(rows: pd.DataFrame | None = None) -> Services:
     return Services(
         ledger=FakeLedger(), registry=mine, source=FakeSource(log if rows is None else rows),
         quality=NEVER, fairness=NEVER, reporter=NEVER, trainer=FunctionTrainer(),
+        imputer=NEVER, mitigator=NEVER,
         policy=load_policy(None),
     )  # fmt: skip
 

@@ -95,14 +95,14 @@ def test_a_graver_finding_that_joins_is_answered_by_another_run(services: Servic
         "categories": ["privacy_leak"],
     }
     incident = opened(services, mild)
-    assert respond.decide(services, SPEC, incident)["remedy"] == "people"
+    assert respond.decide(services, SPEC, incident)["run"] == ["mask"]
     joined(services, CALL)
     first, second = services.ledger.pending("incident")
     assert first.key == incident
     assert second.key.startswith(f"{incident}.")
     assert second.payload == {"incident": incident}
     plan = respond.decide(services, SPEC, incident)
-    assert (plan["severity"], plan["contain"], plan["remedy"]) == ("SEV2", True, "retrain")
+    assert (plan["severity"], plan["contain"], plan["run"]) == ("SEV2", True, ["retrain"])
 
 
 def test_a_joined_window_delivered_after_the_closing_opens_nothing(services: Services) -> None:

@@ -44,21 +44,16 @@ def load_policy(path: str | Path | None = None) -> Policy:
     return policy_from_document(_yaml(where, PolicyError), where.name)
 
 
-def load_playbooks(*folders: str | Path) -> dict[str, Playbook]:
-    """Read the packaged playbooks, then those of further folders; a later one replaces its namesake.
+def load_playbook(path: str | Path) -> Playbook:
+    """Read a playbook. :raises PolicyError: no such file, not YAML, or a playbook that is wrong."""
+    where = Path(path)
+    return playbook_from_document(_yaml(where, PolicyError), where.name)
 
-    :raises PolicyError: no such folder, or a playbook that is wrong.
-    """
-    found: dict[str, Playbook] = {}
-    for folder in (Path(str(resources.files("amends") / "policies" / "playbooks")), *map(Path, folders)):
-        if not folder.is_dir():
-            raise PolicyError(
-                f"{folder}: no such folder of playbooks. Create it, or correct AMENDS_PLAYBOOKS."
-            )
-        for path in sorted(folder.glob("*.yaml")):
-            playbook = playbook_from_document(_yaml(path, PolicyError), path.name)
-            found[playbook.name] = playbook
-    return found
+
+def load_playbooks() -> dict[str, Playbook]:
+    """Read the packaged playbooks, by name."""
+    folder = Path(str(resources.files("amends") / "policies" / "playbooks"))
+    return {one.name: one for one in map(load_playbook, sorted(folder.glob("*.yaml")))}
 
 
 def read_digest(path: str | Path) -> WindowDigest:

@@ -103,10 +103,9 @@ def _decided(facts: Facts) -> Told:
 
 
 def _plan(facts: Facts) -> str:
-    steps = ["roll back at once"] if facts["contain"] else []
-    steps += {"retrain": ["retrain"], "people": ["hand over to people"], "none": []}[facts["remedy"]]
-    roles = f"; a new version needs {_listed(facts['roles'])}" if facts["remedy"] == "retrain" else ""
-    return (" then ".join(steps) or "watch, and do nothing else") + roles
+    steps = [*(["roll back at once"] if facts["contain"] else []), *facts["run"]]
+    roles = f"; a new version needs {_listed(facts['roles'])}" if facts["makes_version"] else ""
+    return (_listed(steps).replace(", ", ", then ") or "watch, and do nothing else") + roles
 
 
 def _rehearsed(facts: Facts) -> Told:
@@ -132,9 +131,26 @@ def _diagnosed(facts: Facts) -> Told:
 
 
 def _registered(facts: Facts) -> Told:
+    made = {
+        "retrain": "trained on",
+        "mask": "wrapped to do without an input, by",
+        "recalibrate": "recalibrated on",
+    }
+    how = made.get(facts.get("method", "retrain"), f"made by {_listed([facts.get('method', '')])} on")
     return Told(
-        f"**candidate** version {code(facts['version'])} trained on {facts['rows']} rows and registered; "
+        f"**candidate** version {code(facts['version'])} {how} {facts['rows']} rows and registered; "
         f"it is to replace version {code(facts['parent'])}."
+    )
+
+
+def _withdrawn(facts: Facts) -> Told:
+    return Told(f"candidate version {code(facts['version'])} **withdrawn**: it serves nobody.")
+
+
+def _revalidated(facts: Facts) -> Told:
+    word = "holds" if facts["holds"] else "does not hold"
+    return Told(
+        f"**revalidated**: serving version {code(facts['champion'])} {word}.", tuple(facts["reasons"])
     )
 
 
@@ -143,7 +159,10 @@ def _validated(facts: Facts) -> Told:
     pair = (
         f"version {code(facts['candidate']['version'])} beside champion {code(facts['champion']['version'])}"
     )
-    return Told(f"**validated** {pair}, on the same rows: {word}.", tuple(facts["reasons"]))
+    others = [
+        f"version {one['version']} ({one['method']}): {one['reasons'][0]}" for one in facts.get("others", ())
+    ]
+    return Told(f"**validated** {pair}, on the same rows: {word}.", (*facts["reasons"], *others))
 
 
 def _requested(facts: Facts) -> Told:
@@ -233,7 +252,9 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.REPRODUCED: _reproduced,
     EventKind.DIAGNOSED: _diagnosed,
     EventKind.CANDIDATE_REGISTERED: _registered,
+    EventKind.CANDIDATE_WITHDRAWN: _withdrawn,
     EventKind.CANDIDATE_VALIDATED: _validated,
+    EventKind.REVALIDATED: _revalidated,
     EventKind.APPROVAL_REQUESTED: _requested,
     EventKind.APPROVAL_ANSWERED: _answered,
     EventKind.PROMOTION_INTENDED: _intended,

@@ -1,7 +1,7 @@
 """Carry a playbook out step by step: each step once, each with a criterion, and each with a way back.
 
-A step whose criterion is not met ends its playbook: what was done so far is taken back, last step first, and
-a person goes on. That is a recorded no and not a failure.
+A step whose criterion is not met, or whose rows do not allow it, ends its playbook: what was done so far is
+taken back, last step first, and a person goes on. That is a recorded no and not a failure.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from amends.domain.events import Event, EventKind
 from amends.domain.playbook import Playbook, Step
 from amends.domain.spec import ModelSpec
-from amends.errors import AmendsError, PolicyError, Unavailable
+from amends.errors import AmendsError, DataError, PolicyError, Unavailable
 from amends.ports import Services
 from amends.workflow.respond import record
 
@@ -82,15 +82,19 @@ class PlaybookRun:
     def run(self, name: str) -> Outcome:
         """Carry out one step, once per incident and playbook; a retry returns what the first attempt did.
 
-        :raises AmendsError: the step could not be carried out; what the playbook did before is taken back,
-            unless a service was away and the step is to be tried again.
+        :raises AmendsError: the step could not be carried out (a spec that lacks something, an altered
+            artefact); what the playbook did before is taken back, unless a service was away.
         """
         failed = self._event(EventKind.PLAYBOOK_FAILED)
         if failed is not None:
             return Outcome(facts={}, ended=str(failed.payload["reason"]))
         step = self.playbook.step(name)
         kind = kind_of(step, self.house)
-        facts = self._once(step, kind)
+        try:
+            facts = self._once(step, kind)
+        except DataError as no:  # the rows do not allow it: a recorded no
+            self.take_back(name, str(no))
+            return Outcome(facts={}, ended=str(no))
         reason = kind.unmet(facts)
         if reason:
             self.take_back(name, reason)
@@ -121,7 +125,7 @@ class PlaybookRun:
             return found
         try:
             facts = dict(kind.run(self.services, self.spec, self.incident, step.options))
-        except Unavailable:
+        except (Unavailable, DataError):
             raise
         except AmendsError as error:
             self.take_back(step.name, str(error))

@@ -1,12 +1,13 @@
 """Answer an incident: freeze, decide, contain; each step re-reads its facts in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from amends.domain.canonical import digest_of
 from amends.domain.events import Event, EventKind, NewEvent
 from amends.domain.incident import Incident, incident_from_events, open_incident_of
+from amends.domain.policy import PLAYBOOKS
 from amends.domain.promotion import Move
 from amends.domain.response import AS_DECIDED, plan_response
 from amends.domain.spec import ModelSpec
@@ -65,13 +66,13 @@ def only(services: Services, incident: str, kind: EventKind) -> dict[str, Any]:
 
 def decide(
     services: Services, spec: ModelSpec, incident: str, *, action: str = AS_DECIDED, actor: str = "amends",
-    dry_run: bool = False,
+    dry_run: bool = False, known: Collection[str] = PLAYBOOKS,
 ) -> dict[str, Any]:  # fmt: skip
     """Record the plan that policy (or the operator) makes for the incident; return it.
 
     A rehearsal records ``rehearsed`` instead: it says what would be done and does nothing.
     """
-    plan = plan_response(incident_of(services.ledger, incident).call, services.policy, action)
+    plan = plan_response(incident_of(services.ledger, incident).call, services.policy, action, known)
     payload = {**plan.document(), "policy": services.policy.digest, "action": action}
     step = f"{actor}:{action}:{digest_of(payload)[-12:]}"
     if dry_run:
@@ -138,7 +139,7 @@ def _not_contained(services: Services, spec: ModelSpec, incident: str, reason: s
 def hand_to_people(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
     """Record that a person has to go on, and with which playbook."""
     plan = only(services, incident, EventKind.DECISION_MADE)
-    payload = {"playbooks": plan["playbooks"], "owner": spec.owner}
+    payload = {"playbooks": plan["run"], "owner": spec.owner}
     return record(services, incident, EventKind.HANDED_TO_PEOPLE, payload, model=spec.name).payload
 
 
