@@ -10,7 +10,7 @@ from amends.adapters.files import load_playbooks, load_policy
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.playbook import Playbook, playbook_from_document, require_playbooks
 from amends.domain.policy import PLAYBOOKS
-from amends.errors import DataError, PolicyError, SpecError, Unavailable
+from amends.errors import ArtefactError, DataError, PolicyError, SpecError, Unavailable
 from amends.orchestration.settings import read_books
 from amends.workflow.playbooks import Outcome, PlaybookRun, StepKind
 from fakes import FakeLedger
@@ -153,23 +153,25 @@ def test_an_unmet_criterion_takes_back_what_was_done_last_first() -> None:
     assert toy.run("one").ended == "no part came off"
 
 
-def test_rows_that_do_not_allow_a_step_are_a_recorded_no() -> None:
-    """Too few rows: the others are taken back, the reason is kept, and the task is no failure."""
+@pytest.mark.parametrize(
+    "no", [DataError("no rows. Wait."), SpecError("no training section. Add it."), ArtefactError("altered.")]
+)
+def test_a_step_that_cannot_be_done_here_is_a_recorded_no(no: Exception) -> None:
+    """Too few rows, no training function: the others are taken back, and the reason is kept."""
     toy = Toy()
-    toy.error = DataError("no rows. Wait for some.")
+    toy.error = no
     toy.run("one")
-    assert toy.run("three").ended == "no rows. Wait for some."
+    assert toy.run("three").ended == str(no)
     assert toy.did == ["first {'colour': 'red'}", "undo first"]
 
 
-def test_a_step_that_cannot_be_done_takes_the_others_back_and_fails() -> None:
-    """A spec that lacks something is an error of the task, too: it shows red, and nothing half done stays."""
+def test_a_step_that_breaks_is_an_error_and_no_answer() -> None:
+    """What nobody foresaw shows red; nothing is recorded as done."""
     toy = Toy()
-    toy.error = SpecError("no training section. Add it.")
-    toy.run("one")
-    with pytest.raises(SpecError):
+    toy.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
         toy.run("three")
-    assert toy.did == ["first {'colour': 'red'}", "undo first"]
+    assert toy.kinds() == []
 
 
 def test_a_service_that_is_away_takes_nothing_back() -> None:

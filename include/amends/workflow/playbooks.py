@@ -1,7 +1,8 @@
 """Carry a playbook out step by step: each step once, each with a criterion, and each with a way back.
 
-A step whose criterion is not met, or whose rows do not allow it, ends its playbook: what was done so far is
-taken back, last step first, and a person goes on. That is a recorded no and not a failure.
+A step whose criterion is not met, or that cannot be done here (too few rows, no training function), ends its
+playbook: what was done so far is taken back, last step first, and a person goes on. That is a recorded no and
+not a failure.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from typing import Any, TypeAlias
 from amends.domain.events import Event, EventKind
 from amends.domain.playbook import Playbook, Step
 from amends.domain.spec import ModelSpec
-from amends.errors import AmendsError, DataError, PolicyError, Unavailable
+from amends.errors import AmendsError, PolicyError, Unavailable
 from amends.ports import Services
 from amends.workflow.respond import record
 
@@ -82,8 +83,7 @@ class PlaybookRun:
     def run(self, name: str) -> Outcome:
         """Carry out one step, once per incident and playbook; a retry returns what the first attempt did.
 
-        :raises AmendsError: the step could not be carried out (a spec that lacks something, an altered
-            artefact); what the playbook did before is taken back, unless a service was away.
+        :raises Unavailable: a service is away; nothing is taken back, the step is to be tried again.
         """
         failed = self._event(EventKind.PLAYBOOK_FAILED)
         if failed is not None:
@@ -92,7 +92,9 @@ class PlaybookRun:
         kind = kind_of(step, self.house)
         try:
             facts = self._once(step, kind)
-        except DataError as no:  # the rows do not allow it: a recorded no
+        except Unavailable:
+            raise
+        except AmendsError as no:
             self.take_back(name, str(no))
             return Outcome(facts={}, ended=str(no))
         reason = kind.unmet(facts)
@@ -123,13 +125,7 @@ class PlaybookRun:
         if done is not None:
             found: Facts = done.payload["facts"]
             return found
-        try:
-            facts = dict(kind.run(self.services, self.spec, self.incident, step.options))
-        except (Unavailable, DataError):
-            raise
-        except AmendsError as error:
-            self.take_back(step.name, str(error))
-            raise
+        facts = dict(kind.run(self.services, self.spec, self.incident, step.options))
         self._note(EventKind.STEP_DONE, step, {"facts": facts})
         return facts
 
