@@ -79,6 +79,34 @@ def test_a_drifted_window_exits_1_and_names_the_column(capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("files")
+def test_near_misses_are_told_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--explain` names the rule that fired, and what another one lacked; without it they stay out."""
+    assert check("bad.parquet") == 1
+    assert "nearly fired" not in capsys.readouterr().out
+    assert check("bad.parquet", "--explain") == 1
+    said = capsys.readouterr().out
+    assert "rule drift-harmless fired: no condition; observe" in said
+    assert "severity of data_drift: SEV3 by importance high" in said
+
+
+@pytest.mark.usefixtures("files")
+def test_a_rehearsing_check_and_an_accepted_risk_open_nothing(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The document holds what would have been done, or who accepted it; exit code 0."""
+    risk = {"category": "data_drift", "column": "income", "until": "2026-01-01", "reason": "r", "by": "ada"}
+    for policy in ({"rehearse": ["data_drift"]}, {"accepted_risks": [risk]}):
+        (files / "own.yaml").write_text(yaml.safe_dump({**SPEC, "policy": policy}))
+        assert check("bad.parquet", "--json", spec="own.yaml") == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["incident"] is None
+        if "rehearse" in policy:
+            assert document["rehearsed"]["would_have"]["category"] == "data_drift"
+        else:
+            assert document["accepted"][0]["risk"]["by"] == "ada"
+
+
+@pytest.mark.usefixtures("files")
 def test_two_runs_print_the_same_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     """No time, no duration, no order that changes."""
     printed = []

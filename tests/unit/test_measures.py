@@ -85,8 +85,8 @@ def test_the_calibration_error_of_a_score_that_is_off_by_a_tenth_is_a_tenth() ->
     )
     true = np.concatenate([np.arange(1000) < 1000 * p for p in np.linspace(0.05, 0.85, 9)]).astype(int)
     before, now, p = calibration_error(counted(score, true), counted(score, label))
-    assert before == pytest.approx(0.0, abs=1e-3)
-    assert now == pytest.approx(0.1, abs=1e-3)
+    assert before.value == pytest.approx(0.0, abs=1e-3)
+    assert now.value == pytest.approx(0.1, abs=1e-3)
     assert p < 1e-6
 
 

@@ -87,6 +87,7 @@ def test_every_event_of_an_incident_has_a_sentence() -> None:
     silent = {
         EventKind.VERSION_APPROVED,
         EventKind.WINDOW_ASSESSED,
+        EventKind.WINDOW_TRIAGED,
         EventKind.REPORT_DRAWN,
         EventKind.MONITOR_FAILURE,
         EventKind.NARRATED,

@@ -36,6 +36,7 @@ SECTIONS = (
     ),
     ("Data and label quality", (Category.DATA_QUALITY, Category.LABEL_QUALITY)),
     ("Drift findings", (Category.DATA_DRIFT, Category.PREDICTION_DRIFT, Category.LABEL_DRIFT)),
+    ("What the scores follow", (Category.ATTRIBUTION_SHIFT,)),
 )
 WORDS = {
     Verdict.PASS: "ok",

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from amends.domain.assessment import Assessment
+    from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
     from amends.measures.digests import WindowDigest
 
@@ -23,6 +24,9 @@ Train = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and assessment.json.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Another policy than the packaged one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Why = Annotated[
+    bool, typer.Option("--explain", help="Name each rule that fired or nearly did, too (not in the JSON).")
+]
 Data = Annotated[list[str], typer.Option("--data", help="Parquet file, folder or glob; may be repeated.")]
 Like = Annotated[
     Path | None, typer.Option("--like", help="The reference's digest; give it for every later window.")
@@ -39,6 +43,7 @@ def check(
     out: Out = None,
     policy: PolicyFile = None,
     as_json: AsJson = False,
+    explain: Why = False,
 ) -> None:
     """Judge a window against the reference; exit code 0 healthy, 1 incident, 2 bad input.
 
@@ -65,7 +70,7 @@ def check(
     )
     if out:
         _write(out, model, before, now, assessment)
-    _tell(assessment, as_json=as_json)
+    _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
     if assessment.incident:
         raise typer.Exit(1)
 
@@ -115,8 +120,9 @@ def _write(
         half.replace(folder / name)
 
 
-def _tell(assessment: "Assessment", *, as_json: bool) -> None:
+def _tell(assessment: "Assessment", *, as_json: bool, explained_by: "Policy | None" = None) -> None:
     from amends.domain.canonical import canonical_json
+    from amends.domain.explanation import aside_lines
 
     if as_json:
         print(canonical_json(assessment.document()).decode())
@@ -124,12 +130,29 @@ def _tell(assessment: "Assessment", *, as_json: bool) -> None:
     for finding in assessment.findings:
         if finding.verdict not in {"pass", "no_data"}:
             print(f"{finding.verdict:12} {finding.category}: {finding.reason}")
-    incident = assessment.incident
-    if incident is None:
-        print(f"{assessment.model}: healthy, {assessment.current.rows} rows.")
-        return
-    print(
-        f"{assessment.model}: {incident.severity} {incident.category}; {', then '.join(incident.playbooks)}."
-    )
-    for line in incident.because:
+    for line in aside_lines(assessment.details):
+        print(line)
+    for line in _called(assessment):
+        print(line)
+    if explained_by:
+        _explain(assessment, explained_by)
+
+
+def _called(assessment: "Assessment") -> list[str]:
+    """The call, and why; or that there is none."""
+    call = assessment.incident
+    if call is None:
+        return [f"{assessment.model}: healthy, {assessment.current.rows} rows."]
+    head = f"{assessment.model}: {call.severity} {call.category}; {', then '.join(call.playbooks)}."
+    return [head, *(f"  {line}" for line in call.because)]
+
+
+def _explain(assessment: "Assessment", policy: "Policy") -> None:
+    from amends.domain.decision import Situation, weigh
+    from amends.domain.explanation import explanation, lines
+
+    importance = assessment.details["situation"]["importance"]
+    situation = Situation.from_document(assessment.details["situation"])
+    weighed = weigh(assessment.findings, importance=importance, policy=policy, situation=situation)
+    for line in lines(explanation(weighed, policy, importance=importance)):
         print(f"  {line}")

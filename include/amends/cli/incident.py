@@ -21,16 +21,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def explain(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> None:
     """Tell an incident's story from the ledger: what was found, by which rule, what was done, by whom.
 
+    Then each rule that fired or nearly did and what it lacked, and what was held back and why.
+
     Example: amends explain lending-20260727-6a92f994
     """
+    from amends.domain.explanation import lines
     from amends.domain.incident import incident_from_events
     from amends.domain.narrative import narrative
+    from amends.workflow.replay import explain as explain_again
 
-    events = _ledger(dsn).events(incident=incident)
+    ledger = _ledger(dsn)
+    events = ledger.events(incident=incident)
     found = incident_from_events(events)
     if found is None:
         raise _unknown(incident)
-    story = narrative(events)
+    story, decisions = narrative(events), explain_again(ledger, incident)
     if as_json:
         document = {
             "incident": incident,
@@ -38,9 +43,12 @@ def explain(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> 
             "open": found.open,
             "call": found.call.document(),
         }
-        print(json.dumps({**document, "story": story}))
+        print(json.dumps({**document, "decisions": decisions, "story": story}))
     else:
         print(story)
+        for one in decisions:
+            print(f"## Why row {one['row']} ({one['kind']}) was decided so\n")
+            print("\n".join(f"- {line}" for line in lines(one)) + "\n")
 
 
 def replay(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> None:

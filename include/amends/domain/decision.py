@@ -1,108 +1,117 @@
 """The decision: what findings ask for under a policy. Pure, total, the same every time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from amends.domain.assessment import Call
+from amends.domain.canonical import canonical_json
+from amends.domain.diagnosis import CHANGE, RANKING, Situation, facts_of
 from amends.domain.findings import Category, Finding, Verdict
-from amends.domain.policy import Policy, Rule
-from amends.domain.severity import severity_of
+from amends.domain.policy import Policy
+from amends.domain.risks import AcceptedRisk, Sorted, sort_out
+from amends.domain.rules import Rule
+from amends.domain.severity import Grade, grade, grading_facts, gravest, times_limit, told
 
-CHANGE = "_change"
-"""Ending of a metric that compares the window with the reference."""
-QUALITY = (Category.DATA_QUALITY, Category.LABEL_QUALITY)
-RANKING = "auc"
-"""Metric that recalibration cannot change: where it holds, the order of the scores is as good as before."""
+__all__ = ["ALONE", "CHANGE", "RANKING", "Situation", "Standing", "Weighed", "decide", "facts_of", "weigh"]
+
+MOST_REASONS = 3
+"""Findings that one line of a decision names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What a decision has to know beside the findings.
+class Standing:
+    """What the windows before this one add.
 
-    ``inputs``: the model's input columns.
-    ``new_version``: a newly arrived version that answers for the window.
+    ``held``: categories that do not act yet, and why. ``in_a_row``: windows, this one included, in which a
+    category acted and was not answered.
     """
 
-    inputs: tuple[str, ...] = ()
-    new_version: str | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
+    in_a_row: Mapping[str, int] = field(default_factory=dict)
 
-    def document(self) -> dict[str, Any]:
-        """Return the situation as JSON."""
-        return {**asdict(self), "inputs": list(self.inputs)}
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Situation":
-        """Rebuild a situation from :meth:`document`."""
-        return cls(inputs=tuple(document["inputs"]), new_version=document["new_version"])
+ALONE = Standing()
+"""A window of which nothing is known beside its own findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """A decision with all that it rests on.
+
+    ``rules`` and ``grades`` stand in the order of ``categories``; ``counted``: categories that count for the
+    severity, since they do not just follow from bad data.
+    """
+
+    parts: Sorted
+    facts: Mapping[str, bool]
+    categories: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    grades: tuple[Grade, ...]
+    counted: tuple[str, ...]
+
+    @property
+    def grade(self) -> Grade:
+        """The grade that the incident has."""
+        return gravest([one for one in self.grades if one.category in self.counted])
+
+    def call(self, importance: str) -> Call | None:
+        """The call, or None where nothing has to be done."""
+        if not self.categories:
+            return None
+        playbooks = tuple(dict.fromkeys(playbook for rule in self.rules for playbook in rule.run))
+        return Call(
+            category=self.categories[0],
+            categories=self.categories,
+            severity=self.grade.severity,
+            playbook=playbooks[0],
+            playbooks=playbooks,
+            because=(
+                told(self.grade, importance),
+                *(_because(rule, self.parts.acting) for rule in self.rules),
+                *sorted({_expired(*pair) for pair in self.parts.expired}),
+            ),
+        )
 
 
 def decide(
-    findings: Sequence[Finding], *, importance: str, policy: Policy, situation: Situation | None = None
-) -> Call | None:
+    findings: Sequence[Finding], *, importance: str, policy: Policy, situation: Situation | None = None,
+    standing: Standing = ALONE,
+) -> Call | None:  # fmt: skip
     """Say what has to be done, or None where nothing has to be.
 
     Only a breach asks for an incident; a check that could not run (``error``) is a monitor failure.
-    Inconclusive and missing evidence are shown to people but never act by themselves.
+    Inconclusive and missing evidence are shown to people but never act by themselves; neither does an
+    accepted risk, nor a check that only rehearses.
     """
-    breached = _breached(findings, policy)
-    if not breached:
-        return None
-    facts = facts_of(findings, policy, situation or Situation())
-    rules = [policy.rule_for(category, facts) for category in breached]
-    independent = [rule.category for rule in rules if not rule.when.get("bad_data")]
-    severity, graded = severity_of(independent, importance, policy)
-    playbooks = tuple(dict.fromkeys(playbook for rule in rules for playbook in rule.run))
-    return Call(
-        category=breached[0],
-        categories=breached,
-        severity=severity,
-        playbook=(playbooks or ("observe",))[0],
-        playbooks=playbooks or ("observe",),
-        because=(graded, *(_because(rule, findings) for rule in rules)),
+    weighed = weigh(findings, importance=importance, policy=policy, situation=situation, standing=standing)
+    return weighed.call(importance)
+
+
+def weigh(
+    findings: Sequence[Finding], *, importance: str, policy: Policy, situation: Situation | None = None,
+    standing: Standing = ALONE,
+) -> Weighed:  # fmt: skip
+    """Decide, and keep what the decision rests on."""
+    situation = situation or Situation()
+    parts = sort_out(findings, policy.accepted_risks, policy.rehearse, situation.window_end)
+    facts = facts_of(parts.acting, policy, situation)
+    categories = tuple(one for one in breached(parts.acting, policy) if one not in standing.held)
+    rules = tuple(policy.rule_for(category, facts) for category in categories)
+    counted = tuple(rule.category for rule in rules if not rule.when.get("bad_data")) or categories
+    grades = tuple(
+        grade(category, importance, policy, grading_facts(
+            category, of_category(parts.acting, category), policy, inputs=situation.inputs,
+            categories=len(counted), windows=standing.in_a_row.get(category, 1),
+            slice_alone=facts["slice_alone"],
+        ))
+        for category in categories
+    )  # fmt: skip
+    return Weighed(
+        parts=parts, facts=facts, categories=categories, rules=rules, grades=grades, counted=counted
     )
 
 
-def facts_of(findings: Sequence[Finding], policy: Policy, situation: Situation) -> dict[str, bool]:
-    """Answer the questions that rules may ask.
-
-    - ``bad_data``: a check of the data's or the labels' quality failed; ``wide``: the data failed as a batch,
-      in a column that is no input, or in more than ``quality.wide_share`` of the inputs;
-    - ``drifted``: an input drifted; ``new_version``: as :class:`Situation` says;
-    - ``worsened``: a fairness gap grew;
-    - ``performance_lost`` and ``performance_known``: by the labels that have arrived;
-    - ``ranking_holds``: the order of the scores is as good as before; ``miscalibrated``: their size is not;
-    - ``others_hold``: another version of the same window is as good as before in all that was judged of it.
-    """
-    breaches = [finding for finding in findings if finding.is_breach]
-    bad = [finding for finding in breaches if finding.category is Category.DATA_QUALITY]
-    fairness = [finding for finding in breaches if finding.category is Category.FAIRNESS]
-    judged = {Verdict.PASS, Verdict.BREACH}
-    performance = [finding for finding in findings if finding.category is Category.PERFORMANCE]
-    ranking = [finding for finding in performance if finding.metric == RANKING and not finding.groups]
-    return {
-        "bad_data": any(finding.category in QUALITY for finding in breaches),
-        "wide": _is_wide(bad, policy, situation),
-        "drifted": any(finding.category is Category.DATA_DRIFT for finding in breaches),
-        "new_version": situation.new_version is not None,
-        "worsened": any(finding.metric.endswith(CHANGE) for finding in fairness),
-        "performance_lost": any(finding.is_breach for finding in performance),
-        "performance_known": any(finding.verdict in judged for finding in performance),
-        "ranking_holds": bool(ranking) and all(finding.verdict is Verdict.PASS for finding in ranking),
-        "others_hold": _others_hold(findings, situation),
-        "miscalibrated": any(finding.category is Category.CALIBRATION_DRIFT for finding in breaches),
-    }
-
-
-def _others_hold(findings: Sequence[Finding], situation: Situation) -> bool:
-    verdicts: dict[str, list[bool]] = {}
-    for one in findings:
-        if one.category in {Category.PERFORMANCE, Category.CALIBRATION_DRIFT} and one.groups:
-            verdicts.setdefault(one.groups[0], []).append(one.verdict is Verdict.PASS)
-    return any(all(passed) for version, passed in verdicts.items() if version != situation.new_version)
-
-
-def _breached(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:
+def breached(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:
     """Breached categories in the policy's order."""
     found = {str(finding.category) for finding in findings if finding.is_breach}
     if any(finding.verdict is Verdict.ERROR for finding in findings):
@@ -110,22 +119,21 @@ def _breached(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:
     return tuple(category for category in policy.precedence if category in found)
 
 
-def _is_wide(bad: Sequence[Finding], policy: Policy, situation: Situation) -> bool:
-    columns = {name for finding in bad for name in _columns(finding)}
-    if any(not _columns(finding) for finding in bad) or not columns <= set(situation.inputs):
-        return bool(bad)
-    return len(columns) > policy.limit("quality.wide_share") * len(situation.inputs) and len(columns) > 1
-
-
-def _columns(finding: Finding) -> tuple[str, ...]:
-    column = finding.column
-    return (column,) if isinstance(column, str) else column or ()
+def of_category(findings: Sequence[Finding], category: str) -> list[Finding]:
+    """Findings that make a category breach, the largest effect first, in an order of their own."""
+    mine = [one for one in findings if one.category == category and one.is_breach]
+    if category == Category.MONITOR_FAILURE:
+        mine += [one for one in findings if one.verdict is Verdict.ERROR]
+    return sorted(mine, key=lambda one: (-(times_limit(one) or 0.0), canonical_json(one.document())))
 
 
 def _because(rule: Rule, findings: Sequence[Finding]) -> str:
     """One line: the rule, why it says so, and the findings it rests on."""
-    mine = [finding for finding in findings if finding.category == rule.category and finding.is_breach]
-    mine = mine or [finding for finding in findings if finding.verdict is Verdict.ERROR]
-    named = "; ".join(finding.reason for finding in mine[:3])
-    more = f" and {len(mine) - 3} more" if len(mine) > 3 else ""  # noqa: PLR2004 - three are enough for a line
+    mine = of_category(findings, rule.category)
+    named = "; ".join(finding.reason for finding in mine[:MOST_REASONS])
+    more = f" and {len(mine) - MOST_REASONS} more" if len(mine) > MOST_REASONS else ""
     return f"rule {rule.name}: {rule.why} ({named}{more})"
+
+
+def _expired(finding: Finding, risk: AcceptedRisk) -> str:
+    return f"the risk of {finding.category} that {risk.by} accepted until {risk.until} has run out"

@@ -18,6 +18,7 @@ class EventKind(StrEnum):
 
     VERSION_APPROVED = "version_approved"
     WINDOW_ASSESSED = "window_assessed"
+    WINDOW_TRIAGED = "window_triaged"
     REPORT_DRAWN = "report_drawn"
     MONITOR_FAILURE = "monitor_failure"
     INCIDENT_OPENED = "incident_opened"

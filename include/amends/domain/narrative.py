@@ -77,11 +77,38 @@ def _opened(facts: Facts) -> Told:
     call = facts["call"]
     sentence = f"**opened** as {call['severity']}: {_listed(call['categories'])}{_span(facts)}."
     asked = (facts["reason"],) if facts.get("reason") else ()
-    return Told(sentence, (*asked, *call["because"]))
+    return Told(sentence, (*asked, *call["because"], *_held(facts), *_duties(facts)))
+
+
+def _held(facts: Facts) -> tuple[str, ...]:
+    """What was held back, and which cool-down was overridden."""
+    found = facts.get("triage") or {"suspected": {}, "cooling": {}, "overridden": []}
+    held = {**found["suspected"], **found["cooling"]}
+    return (*(f"{category} was held back: {why}" for category, why in held.items()), *found["overridden"])
+
+
+def _duties(facts: Facts) -> tuple[str, ...]:
+    """Who answers for it and how soon, as the policy says; nobody keeps these clocks here."""
+    duties = facts.get("duties")
+    if not duties:
+        return ()
+    ladder = [_answerable(role, duties["names"].get(role) or ["nobody named"]) for role in duties["ladder"]]
+    acknowledge, resolve = (_minutes(duties[f"{what}_minutes"]) for what in ("acknowledge", "resolve"))
+    clocks = f"to be acknowledged within {acknowledge} and resolved within {resolve}"
+    return (f"{clocks}; answers for it: {', then '.join(ladder)}",)
+
+
+def _answerable(role: str, names: Sequence[str]) -> str:
+    return f"{role.replace('-', ' ')} ({', '.join(names)})"
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:g} min" if minutes < 60 else f"{minutes / 60:g} h"  # noqa: PLR2004 - an hour
 
 
 def _joined(facts: Facts) -> Told:
-    return Told(f"another finding **joined**: {_listed(facts['call']['categories'])}{_span(facts)}.")
+    sentence = f"another finding **joined**: {_listed(facts['call']['categories'])}{_span(facts)}."
+    return Told(sentence, _held(facts))
 
 
 def _frozen(facts: Facts) -> Told:

@@ -1,49 +1,50 @@
 """The policy: thresholds with their reasons, and one total table from findings to severity and playbook."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from amends.domain.canonical import digest_of
+from amends.domain.duties import Duty, read_duties
 from amends.domain.findings import Category
+from amends.domain.persistence import Persistence, read_persistence
+from amends.domain.policy_reading import (
+    day,
+    mapping,
+    nearest,
+    plain,
+    positive,
+    refuse_unknown,
+    table,
+    whole,
+    words,
+)
+from amends.domain.risks import AcceptedRisk, read_rehearsed, read_risks
+from amends.domain.rules import (
+    FACTS,
+    FITTING,
+    PLAYBOOKS,
+    Rule,
+    SeverityRule,
+    read_rules,
+    read_severity_rules,
+)
 from amends.domain.spec import IMPORTANCES
 from amends.errors import PolicyError
 
+__all__ = ["FACTS", "PLAYBOOKS", "ROLES", "SEVERITIES", "Policy", "policy_from_document"]
+
+SCHEMA_VERSION = 2
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
-PLAYBOOKS = (
-    "observe", "quarantine", "mask", "retrain", "recalibrate", "rollback", "mitigate_bias", "revalidate",
-)  # fmt: skip
 ROLES = ("data-science", "product", "legal")
-FACTS = (
-    "bad_data", "wide", "drifted", "new_version", "worsened", "performance_lost", "performance_known",
-    "ranking_holds", "miscalibrated", "others_hold",
-)  # fmt: skip
-"""What a rule may ask about a window; :mod:`amends.domain.decision` says what each means."""
 KEYS = (
-    "schema_version", "name", "reviewed_on", "limits", "precedence", "severity", "breadth", "rules",
-    "approvals", "response_hours", "containment", "baking_windows",
+    "schema_version", "name", "reviewed_on", "limits", "precedence", "severity", "severity_rules", "breadth",
+    "irreversible", "rules", "persistence", "approvals", "response_hours", "duties", "containment",
+    "baking_windows", "rehearse", "accepted_risks",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A row of the decision table: on a breach of ``category`` under these facts, run these playbooks."""
-
-    name: str
-    category: str
-    when: Mapping[str, bool]
-    run: tuple[str, ...]
-    why: str
-
-    def fits(self, category: str, facts: Mapping[str, bool]) -> bool:
-        """Whether the row speaks for a category under the facts."""
-        return category == self.category and all(facts[name] is wanted for name, wanted in self.when.items())
-
-    def covers(self, other: "Rule") -> bool:
-        """Whether every window that fits the other row fits this one, too."""
-        return self.category == other.category and self.when.items() <= other.when.items()
+OVERRIDES = ("limits", "baking_windows", "containment", "rehearse", "accepted_risks")
+"""What a model's spec may say in its ``policy`` section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +52,26 @@ class Policy:
     """What is tolerated, how grave a breach is, what is done about it and who has to agree.
 
     ``precedence``: all categories, in the order in which they speak. ``severities``: by category, then by
-    importance of the model.
+    importance of the model; ``severity_rules`` move them. ``irreversible``: categories whose harm no earlier
+    version takes back. ``persistence``: by category. ``duties``: by severity.
     """
 
     name: str
     limits: Mapping[str, float]
     precedence: tuple[str, ...]
     severities: Mapping[str, Mapping[str, str]]
+    severity_rules: tuple[SeverityRule, ...]
     breadth: int
+    irreversible: tuple[str, ...]
     rules: tuple[Rule, ...]
+    persistence: Mapping[str, Persistence]
     roles: Mapping[str, tuple[str, ...]]
     timeouts: Mapping[str, timedelta]
+    duties: Mapping[str, Duty]
     containment: tuple[str, ...]
     baking_windows: int
+    rehearse: tuple[str, ...]
+    accepted_risks: tuple[AcceptedRisk, ...]
     document: Mapping[str, Any] = field(compare=False, repr=False)
 
     @property
@@ -75,13 +83,17 @@ class Policy:
         """A threshold by its dotted name. :raises PolicyError: the policy has none of that name."""
         if name not in self.limits:
             raise PolicyError(
-                f"policy {self.name!r}: limit {name!r} is missing. {_nearest(name, self.limits)}"
+                f"policy {self.name!r}: limit {name!r} is missing. {nearest(name, self.limits)}"
             )
         return self.limits[name]
 
     def rule_for(self, category: str, facts: Mapping[str, bool]) -> Rule:
         """The first row that speaks for a category; the table is total, so there is one."""
         return next(rule for rule in self.rules if rule.fits(category, facts))
+
+    def severity_rule_for(self, facts: Mapping[str, bool]) -> SeverityRule:
+        """The first severity rule that fits; the last of them always does."""
+        return next(rule for rule in self.severity_rules if not rule.missing(facts))
 
     def approving_roles(self, severity: str) -> tuple[str, ...]:
         """Roles that each have to approve a new version before it serves."""
@@ -96,15 +108,15 @@ class Policy:
         return playbook in self.containment
 
     def overridden(self, changes: Mapping[str, Any], where: str) -> "Policy":
-        """Apply a model spec's ``policy`` section: other ``limits``, ``baking_windows`` or ``containment``.
+        """Apply a model spec's ``policy`` section: some of :data:`OVERRIDES`.
 
-        :raises PolicyError: a key or a limit that this policy does not know.
+        :raises PolicyError: a key, a limit or an entry that this policy cannot read.
         """
         if not changes:
             return self
-        _refuse_unknown(changes, ("limits", "baking_windows", "containment"), f"{where}: policy")
+        refuse_unknown(changes, OVERRIDES, f"{where}: policy")
         limits = changes.get("limits") or {}
-        _refuse_unknown(limits, self.limits, f"{where}: policy.limits")
+        refuse_unknown(limits, self.limits, f"{where}: policy.limits")
         why = f"override of {where}"
         written = {name: {"value": value, "why": why} for name, value in limits.items()}
         document = {**self.document, **changes, "limits": {**self.document["limits"], **written}}
@@ -115,28 +127,41 @@ def policy_from_document(document: Any, where: str) -> Policy:
     """Read a parsed YAML document as a policy.
 
     :param where: the file's name, for messages.
-    :raises PolicyError: an unknown or missing key, a bad value, a gap, or a row that can never fire.
+    :raises PolicyError: an unknown or missing key, a bad value, a contradiction, a gap, or a row that can
+        never fire.
     """
     if not isinstance(document, Mapping):
         raise PolicyError(f"{where}: not a mapping of keys to values. See policies/default.yaml.")
-    _refuse_unknown(document, KEYS, where)
+    refuse_unknown(document, KEYS, where)
     for key in KEYS:
         if key not in document:
             raise PolicyError(f"{where}: key {key!r} is missing. Add it; policies/default.yaml shows it.")
-    hours = _table(document, "response_hours", SEVERITIES, where)
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise PolicyError(
+            f"{where}: schema_version is {document['schema_version']!r}; this release reads "
+            f"{SCHEMA_VERSION}. Start from policies/default.yaml."
+        )
+    day(document["reviewed_on"], f"{where}: reviewed_on")
+    hours = table(document, "response_hours", SEVERITIES, where)
     return Policy(
         name=str(document["name"]),
-        limits={name: _limit(name, row, where) for name, row in _mapping(document, "limits", where).items()},
+        limits={name: _limit(name, row, where) for name, row in mapping(document, "limits", where).items()},
         precedence=_precedence(document, where),
         severities=_severities(document, where),
-        breadth=_count(document, "breadth", where),
-        rules=_rules(document, where),
-        roles={s: _words(row, ROLES, f"{where}: approvals.{s}")
-               for s, row in _table(document, "approvals", SEVERITIES, where).items()},
-        timeouts={s: timedelta(hours=_positive(h, f"{where}: response_hours.{s}")) for s, h in hours.items()},
-        containment=_words(document["containment"], PLAYBOOKS, f"{where}: containment"),
-        baking_windows=_count(document, "baking_windows", where),
-        document=_plain(document),
+        severity_rules=read_severity_rules(document, where),
+        breadth=whole(document["breadth"], 1, f"{where}: breadth"),
+        irreversible=words(document["irreversible"], _categories(), f"{where}: irreversible"),
+        rules=read_rules(document, where),
+        persistence=read_persistence(document, where),
+        roles={s: words(row, ROLES, f"{where}: approvals.{s}")
+               for s, row in table(document, "approvals", SEVERITIES, where).items()},
+        timeouts={s: timedelta(hours=positive(h, f"{where}: response_hours.{s}")) for s, h in hours.items()},
+        duties=read_duties(document, SEVERITIES, where),
+        containment=_containment(document, where),
+        baking_windows=whole(document["baking_windows"], 1, f"{where}: baking_windows"),
+        rehearse=read_rehearsed(document, where),
+        accepted_risks=read_risks(document, where),
+        document=plain(document),
     )  # fmt: skip
 
 
@@ -144,7 +169,7 @@ def _limit(name: str, row: Any, where: str) -> float:
     place = f"{where}: limits.{name}"
     if not isinstance(row, Mapping) or "value" not in row or not row.get("why"):
         raise PolicyError(f"{place} needs a value and a why. Say what the number rests on.")
-    _refuse_unknown(row, ("value", "why", "source"), place)
+    refuse_unknown(row, ("value", "why", "source"), place)
     value = row["value"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise PolicyError(f"{place}.value is {value!r}; write a number of at least 0.")
@@ -153,112 +178,38 @@ def _limit(name: str, row: Any, where: str) -> float:
 
 def _precedence(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
     """Every category once: a mapping's order would not stand in the policy's digest, a list's does."""
-    categories = [str(category) for category in Category]
-    order = _words(document["precedence"], categories, f"{where}: precedence")
-    missing = [category for category in categories if category not in order]
-    if missing or len(order) != len(categories):
+    order = words(document["precedence"], _categories(), f"{where}: precedence")
+    missing = [category for category in _categories() if category not in order]
+    if missing or len(order) != len(_categories()):
         wrong = f"has no {missing[0]}" if missing else "names a category twice"
         raise PolicyError(f"{where}: precedence {wrong}. Write each category once.")
     return order
 
 
 def _severities(document: Mapping[str, Any], where: str) -> dict[str, dict[str, str]]:
-    table = _table(document, "severity", [str(category) for category in Category], where)
-    for category, row in table.items():
-        by_importance = _table({"severity": row}, "severity", IMPORTANCES, f"{where}: {category}")
-        for severity in by_importance.values():
-            _words([severity], SEVERITIES, f"{where}: severity.{category}")
-    return {category: dict(row) for category, row in table.items()}
-
-
-def _rules(document: Mapping[str, Any], where: str) -> tuple[Rule, ...]:
-    rows = document["rules"]
-    if not isinstance(rows, Sequence) or isinstance(rows, str):
-        raise PolicyError(f"{where}: rules is not a list of rows. See policies/default.yaml.")
-    rules = tuple(_rule(row, f"{where}: rules[{i}]") for i, row in enumerate(rows))
-    for i, rule in enumerate(rules):
-        earlier = next((other for other in rules[:i] if other.covers(rule)), None)
-        if earlier:
+    rows = table(document, "severity", _categories(), where)
+    for category, row in rows.items():
+        by_importance = table({"severity": row}, "severity", IMPORTANCES, f"{where}: {category}")
+        grades = words(
+            [by_importance[one] for one in IMPORTANCES], SEVERITIES, f"{where}: severity.{category}"
+        )
+        if list(grades) != sorted(grades):
             raise PolicyError(
-                f"{where}: rule {rule.name!r} can never fire after {earlier.name!r}. Reorder or drop one."
+                f"{where}: severity.{category} is milder for a more important model. "
+                f"Write it from critical to low: {', '.join(sorted(grades))}."
             )
-    for category in Category:
-        if not any(rule.category == category and not rule.when for rule in rules):
-            raise PolicyError(
-                f"{where}: no rule without a when for {category}. Add one: the table has to be total."
-            )
-    return rules
+    return {category: dict(row) for category, row in rows.items()}
 
 
-def _rule(row: Any, place: str) -> Rule:
-    if not isinstance(row, Mapping):
-        raise PolicyError(f"{place} is not a mapping. Write name, category, when, run and why.")
-    _refuse_unknown(row, ("name", "category", "when", "run", "why"), place)
-    for key in ("name", "category", "run", "why"):
-        if key not in row:
-            raise PolicyError(f"{place}: key {key!r} is missing. Add it.")
-    when = row.get("when") or {}
-    _refuse_unknown(when, FACTS, f"{place}.when")
-    if not all(isinstance(wanted, bool) for wanted in when.values()):
-        raise PolicyError(f"{place}.when: each fact is true or false.")
-    category = _words([row["category"]], [str(c) for c in Category], f"{place}.category")[0]
-    run = _words(row["run"], PLAYBOOKS, f"{place}.run")
-    return Rule(name=str(row["name"]), category=category, when=dict(when), run=run, why=str(row["why"]))
+def _containment(document: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    allowed = words(document["containment"], PLAYBOOKS, f"{where}: containment")
+    fitting = [playbook for playbook in allowed if playbook in FITTING]
+    if fitting:
+        raise PolicyError(
+            f"{where}: containment holds {fitting[0]}, and a new fit never serves unasked. Take it out."
+        )
+    return allowed
 
 
-def _mapping(document: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = document[key]
-    if not isinstance(value, Mapping):
-        raise PolicyError(f"{where}: {key} is not a mapping. See policies/default.yaml.")
-    return value
-
-
-def _table(document: Mapping[str, Any], key: str, rows: Sequence[str], where: str) -> Mapping[str, Any]:
-    """A mapping that has exactly these rows."""
-    table = _mapping(document, key, where)
-    _refuse_unknown(table, rows, f"{where}: {key}")
-    missing = [row for row in rows if row not in table]
-    if missing:
-        raise PolicyError(f"{where}: {key} has no row for {missing[0]}. Add it: the table has to be total.")
-    return table
-
-
-def _words(value: Any, allowed: Sequence[str], place: str) -> tuple[str, ...]:
-    good = isinstance(value, list | tuple) and all(word in allowed for word in value)
-    if not good:
-        raise PolicyError(f"{place} is {value!r}; choose from: {', '.join(allowed)}.")
-    return tuple(value)
-
-
-def _count(document: Mapping[str, Any], key: str, where: str) -> int:
-    value = document[key]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise PolicyError(f"{where}: {key} is {value!r}; write a whole number of at least 1.")
-    return value
-
-
-def _positive(value: Any, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise PolicyError(f"{place} is {value!r}; write a number over 0.")
-    return value
-
-
-def _refuse_unknown(found: Any, known: Any, place: str) -> None:
-    if not isinstance(found, Mapping):
-        raise PolicyError(f"{place} is {found!r}; write a mapping of keys to values.")
-    for key in found:
-        if key not in known:
-            raise PolicyError(f"{place}: unknown key {key!r}. {_nearest(str(key), known)}")
-
-
-def _nearest(key: str, known: Any) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _categories() -> Sequence[str]:
+    return [str(category) for category in Category]

@@ -19,9 +19,14 @@ class Estimate:
     value: float
     error: float
 
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval."""
-        half = two_sided(confidence) * self.error
+    @property
+    def is_known(self) -> bool:
+        """Whether both are numbers: a single row of a class, say, gives none."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.error))
+
+    def interval(self, confidence: float, comparisons: int = 1) -> tuple[float, float]:
+        """Two-sided normal interval, shared by some comparisons (Bonferroni)."""
+        half = two_sided(confidence, comparisons) * self.error
         return self.value - half, self.value + half
 
     def minus(self, other: "Estimate") -> "Estimate":
@@ -39,21 +44,24 @@ def class_sizes(scores: Counts) -> tuple[int, int]:
     return int(scores[NEGATIVE].sum()), int(scores[POSITIVE].sum())
 
 
-def auc(scores: Counts) -> Estimate:
+def auc(scores: Counts | Floats) -> Estimate:
     """Area under the ROC curve with DeLong's standard error.
 
     ``P(s1 > s0) + P(s1 = s0) / 2`` for a random row of class 1 and of class 0; scores of one bin are equal.
-    Range [0, 1]; 0.5 ranks like a coin, 1 ranks every positive first. Both classes need two rows.
+    Range [0, 1]; 0.5 ranks like a coin, 1 ranks every positive first. Both classes need two rows, or there is
+    no number.
     Source: DeLong, DeLong, Clarke-Pearson (1988), "Comparing the areas under two or more correlated receiver
     operating characteristic curves".
     """
-    negatives, positives = scores[NEGATIVE].astype(float), scores[POSITIVE].astype(float)
+    used = scores[:, scores[[NEGATIVE, POSITIVE]].any(axis=0)].astype(float)
+    negatives, positives = used[NEGATIVE], used[POSITIVE]
     n, m = negatives.sum(), positives.sum()
-    beaten = (np.cumsum(negatives) - negatives / 2) / n
-    beating = (m - np.cumsum(positives) + positives / 2) / m
-    value = float(beaten @ positives / m)
-    spread = (np.square(beaten - value) @ positives) / (m - 1) / m
-    spread += (np.square(beating - value) @ negatives) / (n - 1) / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beaten = (np.cumsum(negatives) - negatives / 2) / n
+        beating = (m - np.cumsum(positives) + positives / 2) / m
+        value = float(beaten @ positives / m)
+        spread = (np.square(beaten - value) @ positives) / (m - 1) / m
+        spread += (np.square(beating - value) @ negatives) / (n - 1) / n
     return Estimate(value, float(np.sqrt(spread)))
 
 
@@ -88,7 +96,9 @@ def share(hits: int, rows: int) -> Estimate:
 
 
 def _mean(scores: Counts, of_negative: Floats, of_positive: Floats) -> Estimate:
-    weights, values = scores[[NEGATIVE, POSITIVE]].astype(float), np.vstack([of_negative, of_positive])
+    used = scores[[NEGATIVE, POSITIVE]].any(axis=0)
+    weights = scores[[NEGATIVE, POSITIVE]][:, used].astype(float)
+    values = np.vstack([of_negative[used], of_positive[used]])
     n = weights.sum()
     mean = float((weights * values).sum() / n)
     return Estimate(mean, float(np.sqrt((weights * np.square(values - mean)).sum() / max(n - 1, 1) / n)))

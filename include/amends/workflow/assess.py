@@ -1,10 +1,13 @@
 """Assess a window against its reference: quality, drift, performance, fairness, leaks; then decide."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amends import __version__
 from amends.domain.assessment import Assessment, WindowSummary
 from amends.domain.decision import RANKING, Situation, decide
+from amends.domain.diagnosis import version_of
+from amends.domain.explanation import told_aside
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
@@ -12,11 +15,13 @@ from amends.domain.window import Window
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.workflow.judge_attribution import judge_attribution
+from amends.workflow.judge_classes import scores_of
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
 from amends.workflow.judge_leaks import judge_leaks
-from amends.workflow.judge_performance import judge_performance, scores_of
+from amends.workflow.judge_performance import judge_performance
 
 
 def digest_window(
@@ -45,6 +50,7 @@ def assess(
     findings = (
         *believed,
         *judge_drift(spec, policy, reference, current, _broken(believed)),
+        *judge_attribution(spec, policy, reference, current, _broken(believed)),
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
@@ -53,7 +59,9 @@ def assess(
         scores = scores_of(reference), scores_of(current)
         findings = (*findings, *judge_labels(policy, *scores, spec.columns.label))
     situation = Situation(
-        inputs=spec.columns.features, new_version=_new_version(policy, reference, current, findings)
+        inputs=spec.columns.features,
+        new_version=_new_version(policy, reference, current, findings),
+        window_end=current.end,
     )
     return Assessment(
         model=spec.name,
@@ -64,8 +72,18 @@ def assess(
         current=_summary(current),
         findings=findings,
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
-        details={"situation": {**situation.document(), "importance": spec.importance}},
+        details=_beside(spec, policy, findings, situation),
     )
+
+
+def _beside(
+    spec: ModelSpec, policy: Policy, findings: Sequence[Finding], situation: Situation
+) -> dict[str, Any]:
+    """What stands beside the call: what it rests on, accepted risks, rehearsals."""
+    return {
+        "situation": {**situation.document(), "importance": spec.importance},
+        **told_aside(findings, importance=spec.importance, policy=policy, situation=situation),
+    }
 
 
 def _as_before(
@@ -91,13 +109,7 @@ def _new_version(
     policy: Policy, reference: WindowDigest, current: WindowDigest, findings: Sequence[Finding]
 ) -> str | None:
     """A version that the reference hardly knows, and that answers most of the window or failed by itself."""
-    failed = {
-        finding.groups[0]
-        for finding in findings
-        if finding.category in {Category.PERFORMANCE, Category.CALIBRATION_DRIFT}
-        and finding.is_breach
-        and finding.groups
-    }
+    failed = {version_of(finding) for finding in findings if finding.is_breach}
     for version, rows in sorted(current.versions.items(), key=lambda pair: (-pair[1], pair[0])):
         rare = reference.versions.get(version, 0) <= policy.limit("versions.rare") * reference.rows
         main = rows >= policy.limit("versions.main") * current.rows

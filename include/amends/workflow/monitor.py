@@ -17,6 +17,7 @@ from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
 from amends.workflow.assess import assess, digest_window
+from amends.workflow.triage import duties_of, record_triage
 
 FOUND = (EventKind.INCIDENT_OPENED, EventKind.INCIDENT_JOINED)
 BATCH, INCIDENT = "batch", "incident"
@@ -129,20 +130,29 @@ def draw_report(services: Services, spec: ModelSpec, window: Window, assessment:
 def open_incident(services: Services, spec: ModelSpec, window: Window, assessment: str) -> str | None:
     """Open an incident for what an assessment calls for, or join the model's open one.
 
+    What is only suspected, or was answered lately, is recorded and held back (:mod:`amends.domain.triage`).
     Settles the batch in the same transaction. A second delivery of a window finds the first's incident.
 
     :returns: the incident's id; None where nothing has to be done.
     """
     document = services.ledger.evidence(assessment)
+    if document["incident"] is not None:
+        services.ledger.put_evidence("policy", services.policy.document)
     with services.ledger.transaction(spec.name) as ledger:
         ledger.settle(BATCH, window.key)
         if document["incident"] is None:
             return None
-        call = call_from_document(document["incident"])
-        facts = {"window": window.document(), "assessment": assessment, "call": call.document()}
-        return _open_or_join(
-            ledger, spec, call, facts, day=window.end, identity=(window.key, document["policy"]["digest"])
-        )
+        triaged = record_triage(ledger, services, window, assessment, document)
+        if triaged["call"] is None:
+            return None
+        call = call_from_document(triaged["call"])
+        facts = {
+            "window": window.document(), "assessment": assessment, "call": call.document(),
+            "triage": triaged["triage"], "policy": triaged["policy"],
+            "duties": duties_of(spec, services.policy, call),
+        }  # fmt: skip
+        identity = window.key, document["policy"]["digest"]
+        return _open_or_join(ledger, spec, call, facts, day=window.end, identity=identity)
 
 
 def open_by_hand(
@@ -206,6 +216,8 @@ def _open_for_finding(
         "assessment": services.ledger.put_evidence("assessment", document),
         "call": call.document(),
         "reason": finding.reason,
+        "policy": services.policy.digest,
+        "duties": duties_of(spec, services.policy, call),
     }
     with services.ledger.transaction(spec.name) as ledger:
         return _open_or_join(

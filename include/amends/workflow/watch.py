@@ -7,6 +7,7 @@ from amends.domain.events import Event, EventKind
 from amends.domain.incident import open_incident_of
 from amends.domain.promotion import Move
 from amends.domain.spec import ModelSpec
+from amends.domain.triage import calls_that_act
 from amends.errors import Refused
 from amends.ports import Services
 from amends.workflow.narrate import narrate
@@ -31,11 +32,11 @@ def watch(services: Services, spec: ModelSpec) -> str | None:
     if incident is None or not moves:
         return None
     move = moves[-1]
-    served = _windows_served_by(events, move)
-    if any(window.payload["call"] for window in served) and move.payload["reason"] == "promotion":
-        bad = next(window for window in served if window.payload["call"])
-        return _relapse(services, spec, incident, move, bad)
-    healthy = [window for window in served if not window.payload["call"]]
+    served, calls = _windows_served_by(events, move), calls_that_act(events)
+    bad = [window for window in served if calls[window.payload["assessment"]]]
+    if bad and move.payload["reason"] == "promotion":
+        return _relapse(services, spec, incident, move, bad[0])
+    healthy = [window for window in served if window not in bad]
     if len(healthy) < services.policy.baking_windows or len(healthy) < len(served):
         return None
     return _recover(services, spec, incident, move, healthy[-1])
