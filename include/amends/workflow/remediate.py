@@ -17,7 +17,7 @@ from amends.workflow.candidates import standing_candidates
 from amends.workflow.freeze import FrozenRows
 from amends.workflow.monitor import reference_digest
 from amends.workflow.promote import rollback_target
-from amends.workflow.remedies.compete import AIM, compete
+from amends.workflow.remedies.compete import AIM, common_holdout, compete
 from amends.workflow.remedy import Candidate
 from amends.workflow.reproduce import Reproduction
 from amends.workflow.reproduce import reproduce as score_both_versions
@@ -85,12 +85,12 @@ def validate(services: Services, spec: ModelSpec, incident: str) -> dict[str, An
     if not standing:
         return {}
     champion = _champion(services, spec)
-    call = incident_of(services.ledger, incident).call
+    found = incident_of(services.ledger, incident)
     field = compete(
         services, spec, {one.method: partial(_itself, one) for one in standing},
         champion=services.registry.version(spec.name, champion.version),
-        reference=reference_digest(services, spec), aim=AIMS.get(call.category, AIM),
-        attribute=_attribute(standing),
+        reference=reference_digest(services, spec), window=found.window or common_holdout(standing),
+        aim=AIMS.get(found.call.category, AIM), attribute=_attribute(standing),
     )  # fmt: skip
     best, *others = field.ranked
     version = best.candidate.version
