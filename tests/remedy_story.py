@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from amends.adapters.fairlearn_mitigation import FairlearnMitigator
 from amends.adapters.files import load_policy
+from amends.adapters.imputation import TreeImputer
 from amends.adapters.training import FunctionTrainer
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec, spec_from_document
@@ -19,8 +21,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 REFERENCE = Window("credit", START, START + timedelta(days=40))
 WINDOW = Window("credit", REFERENCE.end, REFERENCE.end + timedelta(days=20))
 ROWS = {REFERENCE: 4000, WINDOW: 3000}
-SPEC = spec_from_document(
-    {
+DOCUMENT: dict[str, Any] = {
         "schema_version": 1, "name": "credit", "task": "binary_classification", "importance": "high",
         "owner": "risk", "favourable_label": 1, "consumers": ["pricing", "letters"],
         "columns": {
@@ -29,9 +30,8 @@ SPEC = spec_from_document(
             "categorical": ["region"], "sensitive": ["sex"],
         },
         "training": {"function": "remedy_story:train"},
-    },
-    "credit",
-)  # fmt: skip
+}  # fmt: skip
+SPEC = spec_from_document(DOCUMENT, "credit.yaml")
 NEVER: Any = None
 
 
@@ -125,7 +125,8 @@ def services(log: pd.DataFrame, registry: ModelRegistry | None = None, model: An
     registry.register(SPEC.name, model, key="release 1", tags={}, example=rows.head(), metrics={})
     return Services(
         ledger=FakeLedger(), registry=registry, source=FakeSource(log), quality=Judged(), fairness=NEVER,
-        reporter=NEVER, trainer=FunctionTrainer(), policy=load_policy(None),
+        reporter=NEVER, trainer=FunctionTrainer(), imputer=TreeImputer(), mitigator=FairlearnMitigator(),
+        policy=load_policy(None),
     )  # fmt: skip
 
 
