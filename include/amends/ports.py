@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from amends.domain.events import ChainReport, Event, EventKind, NewEvent
 from amends.domain.findings import Finding
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from amends.domain.policy import Policy
     from amends.measures.digests import WindowDigest
+    from amends.measures.facts import WindowFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,14 @@ class WindowSource(Protocol):
 
     def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
         """First and last event time there is, or None where the log is empty."""
+
+
+@runtime_checkable
+class CountedSource(Protocol):
+    """A :class:`WindowSource` that can count a window for itself, so that a broken one is never sent."""
+
+    def facts(self, spec: ModelSpec, window: Window) -> "WindowFacts":
+        """Rows, nulls, repeated ids and span of a window. :raises DataError, Unavailable: as named."""
 
 
 class QualityGate(Protocol):

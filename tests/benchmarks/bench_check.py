@@ -3,79 +3,71 @@
 ``make bench`` runs it at 100 000 rows; ``make bench ARGS="--rows 1000000"`` at another size.
 """
 
-import json
-import os
 import sys
-import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-import yaml
-from frames import spec, write
+from frames import spec
+from goals import HERE, Cost, check, cost, document, goal, median, seconds
 
-HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds and peak resident megabytes of a whole process."""
-
-    seconds: float
-    megabytes: float
+BYTES = ("reference.parquet", "current.parquet")
 
 
-def cost(*command: str, codes: tuple[int, ...] = (0,)) -> Cost:
-    """Run a command in a process of its own and measure it."""
-    begun = time.monotonic()
-    pid = os.posix_spawn(command[0], command, {**os.environ, "PYTHONPATH": str(HERE)})
-    _, status, usage = os.wait4(pid, 0)
-    assert os.waitstatus_to_exitcode(status) in codes
-    return Cost(time.monotonic() - begun, usage.ru_maxrss / 1024)
-
-
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory, rows: int) -> Path:
-    """A folder with a spec and two windows of the wanted size, and of a tenth of it."""
-    folder = tmp_path_factory.mktemp("logs")
-    (folder / "spec.yaml").write_text(yaml.safe_dump(spec()))
-    for name, seed in (("reference", 1), ("current", 2)):
-        write(folder / f"{name}.parquet", rows, seed)
-        write(folder / f"{name}-tenth.parquet", rows // 10, seed)
-    return folder
-
-
-QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv[1], 'w'); sys.exit(c.run(sys.argv[2:]))"
-
-
-def ours(logs: Path, size: str = "") -> Cost:
-    """`amends check`, without a page; its document goes to a file."""
-    reference, current = (str(logs / f"{name}{size}.parquet") for name in ("reference", "current"))
-    check = ["check", "--spec", str(logs / "spec.yaml"), "--reference", reference, "--current", current]
-    return cost(sys.executable, "-c", QUIETLY, str(logs / "out"), *check, "--json", codes=(0, 1))
-
-
-def peers(logs: Path) -> Cost:
+def peer(folder: Path) -> Cost:
     """Evidently and Fairlearn on the rows."""
-    windows = [str(logs / f"{name}.parquet") for name in ("reference", "current")]
-    return cost(sys.executable, str(HERE / "peer.py"), *windows)
+    return cost(sys.executable, str(HERE / "peer.py"), *(str(folder / name) for name in BYTES))
 
 
-def test_a_check_beside_its_peers(logs: Path, rows: int) -> None:
-    """Two alternations; the ratio of the better ones is printed, and how the cost grows with the rows."""
-    mine, theirs = [], []
-    for _ in range(2):
-        mine.append(ours(logs))
-        theirs.append(peers(logs))
-    tenth = ours(logs, "-tenth")
-    best, peer = min(mine, key=lambda one: one.seconds), min(theirs, key=lambda one: one.seconds)
-    told = {
-        "rows": rows,
-        "amends": {"seconds": round(best.seconds, 2), "megabytes": round(best.megabytes)},
-        "evidently_and_fairlearn": {"seconds": round(peer.seconds, 2), "megabytes": round(peer.megabytes)},
-        "times_faster": round(peer.seconds / best.seconds, 1),
-        "times_smaller": round(peer.megabytes / best.megabytes, 1),
-        "at_a_tenth_of_the_rows": {"seconds": round(tenth.seconds, 2), "megabytes": round(tenth.megabytes)},
-    }
-    print("\n" + json.dumps(told, indent=1))
-    assert json.loads((logs / "out").read_text())["findings"]
+@pytest.mark.usefixtures("peers")
+def test_a_check_beside_its_peers(logs: Path, rows: int, alternations: int) -> None:
+    """P1, P2: time and memory of the whole pass, and with Evidently's page, over the peers' on the rows."""
+    mine, paged, theirs = [], [], []
+    for _ in range(alternations):
+        mine.append(check(logs, *BYTES))
+        theirs.append(peer(logs))
+        paged.append(check(logs, *BYTES, "--out", str(logs / "page")))
+    best, page, other = median(mine), median(paged), median(theirs)
+    print(f"\n{rows} rows: amends {best.told()}; with its page {page.told()}; peers {other.told()}")
+    faster, smaller = other.seconds / best.seconds, other.megabytes / best.megabytes
+    goal("P1", f"check against the peers, {rows} rows", f"{faster:.0f}x less time", ">= 100x at 1 M",
+         met=faster >= 100)  # fmt: skip
+    goal("P1", "peak memory", f"{smaller:.1f}x less ({best.megabytes:.0f} MB)", ">= 9x at 1 M",
+         met=smaller >= 9)  # fmt: skip
+    slower = other.seconds / page.seconds
+    goal("P2", "with Evidently's page", f"{slower:.0f}x less time", ">= 30x at 1 M", met=slower >= 30)
+    assert document(logs)["findings"]
+
+
+def test_how_a_check_grows(logs: Path, tenth: Path, rows: int) -> None:
+    """P3: time over that of decoding the columns once on as many threads, memory, growth with the rows."""
+    taken, decoded = [], []
+    for _ in range(3):
+        taken.append(check(logs, *BYTES))
+        decoded.append(seconds(lambda: decode(logs)))
+    small, whole = check(tenth, *BYTES), median(taken)
+    times = whole.seconds / sorted(decoded)[1]
+    grown = (whole.megabytes - small.megabytes, whole.seconds / small.seconds)
+    print(f"\n{rows} rows: {whole.told()}, decoding {sorted(decoded)[1]:.2f} s; a tenth: {small.told()}")
+    goal("P3", f"check over decoding once, {rows} rows", f"{times:.1f}x", "<= 5x at 10 M", met=times <= 5)
+    goal("P3", "peak memory", f"{whole.megabytes:.0f} MB", "<= 500 MB", met=whole.megabytes <= 500)
+    goal("P3", "growth for ten times the rows", f"{grown[0]:.0f} MB, {grown[1]:.1f}x the time", "<= 10x",
+         met=grown[1] <= 10)  # fmt: skip
+
+
+def decode(folder: Path) -> None:
+    """Decode the spec's columns of both windows, a file after the other, by row groups on two threads."""
+    columns = spec()["columns"]
+    named = [name for one in columns.values() for name in ([one] if isinstance(one, str) else one)]
+    for name in BYTES:
+        groups = range(pq.ParquetFile(folder / name).num_row_groups)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda group, path=folder / name: part(path, group, named), groups))
+
+
+def part(path: Path, group: int, columns: list[str]) -> None:
+    """Decode a row group a column at a time, as the digest pass does."""
+    file = pq.ParquetFile(path)
+    for name in columns:
+        file.read_row_groups([group], columns=[name], use_threads=False)

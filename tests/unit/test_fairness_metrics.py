@@ -17,6 +17,7 @@ def counted(rows: pd.DataFrame) -> pd.DataFrame:
 def test_counts_give_what_rows_give() -> None:
     """Every rate of every intersection agrees with Fairlearn on the rows to 1e-12."""
     from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+    from sklearn.metrics import precision_score
 
     draw = np.random.default_rng(3)
     rows = pd.DataFrame(
@@ -31,6 +32,7 @@ def test_counts_give_what_rows_give() -> None:
         "selection_rate": selection_rate,
         "true_positive_rate": true_positive_rate,
         "false_positive_rate": false_positive_rate,
+        "precision": precision_score,
     }
     expected = MetricFrame(
         metrics=metrics, y_true=rows["label"], y_pred=rows["predicted_label"],
@@ -61,6 +63,8 @@ def test_propublicas_table_gives_propublicas_rates() -> None:
     assert rates["true_positive_rate"].round(4).to_list() == [0.7201, 0.5228]
     assert rates["count"].to_list() == [3696, 2454]
     assert rates["positives"].to_list() == [1901, 966]
+    assert rates["selected"].to_list() == [2174, 854]
+    assert rates["precision"].round(4).to_list() == [0.6297, 0.5913]  # "PV+: 0.63" and "0.59" there
 
 
 def test_pending_labels_count_for_selection_only() -> None:
@@ -82,6 +86,7 @@ def test_pending_labels_count_for_selection_only() -> None:
         ({"sex": ["f"], "label": ["yes"], "predicted_label": [1]}, "label holds 'yes'"),
         ({"sex": ["f"], "label": [1], "predicted_label": [0.7]}, "predicted_label holds '0.7'"),
         ({"sex": [None], "label": [1], "predicted_label": [1]}, "'sex' has nulls"),
+        ({"sex": ["f"], "label": [float("nan")], "predicted_label": [1]}, "label holds 'nan'"),
         ({"sex": [], "label": [], "predicted_label": []}, "has no rows"),
     ],
 )
@@ -89,3 +94,26 @@ def test_what_would_read_as_fair_is_refused(table: dict[str, list[object]], said
     """Text labels, probabilities, nulls and nothing give Fairlearn a gap of 0.0, or a traceback."""
     with pytest.raises(DataError, match=said):
         METRICS.by_group(pd.DataFrame(table).assign(count=1), ["sex"])
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "has no rows"), (-1, "count below 0"), (float("nan"), "none")]
+)
+def test_counts_that_count_nothing_are_refused(count: float, said: str) -> None:
+    """Weights of zero give NaN, negative ones anything."""
+    table = pd.DataFrame({"sex": ["f"], "label": [1], "predicted_label": [1], "count": [count]})
+    with pytest.raises(DataError, match=said):
+        METRICS.by_group(table, ["sex"])
+
+
+def test_a_group_of_one_class_has_no_number_for_the_other() -> None:
+    """By hand: without a positive there is no true positive rate, without a selected row no precision."""
+    table = pd.DataFrame(
+        [("a", 1, 1, 20), ("b", 0, 0, 30), ("c", 0, 1, 5)],
+        columns=["sex", "label", "predicted_label", "count"],
+    )
+    rates = METRICS.by_group(table, ["sex"]).set_index("sex")
+    assert rates["selection_rate"].to_list() == [1, 0, 1]
+    assert rates["true_positive_rate"].isna().to_list() == [False, True, True]
+    assert rates["false_positive_rate"].isna().to_list() == [True, False, False]
+    assert rates["precision"].isna().to_list() == [False, True, False]

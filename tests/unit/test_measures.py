@@ -10,7 +10,6 @@ from amends.measures.arrow import as_levels
 from amends.measures.calibration import calibration_error, calibration_slope
 from amends.measures.counting import histograms, outcomes, proportional
 from amends.measures.drift import categorical_shift, discoveries, numeric_shift, shift_of
-from amends.measures.fairness import GroupRate, gap, ratio_interval
 from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile
 from scipy import stats
 
@@ -156,25 +155,9 @@ def test_discoveries_are_those_of_scipy() -> None:
     assert discoveries([], 0.05) == []
 
 
-def test_the_interval_of_a_ratio_is_scipys() -> None:
-    """Katz's interval of a relative risk."""
-    low, high = GroupRate(("a",), 30, 200), GroupRate(("b",), 60, 250)
-    expected = stats.contingency.relative_risk(30, 200, 60, 250).confidence_interval(0.95)
-    assert ratio_interval(low, high, performance.two_sided(0.95)) == pytest.approx(
-        (expected.low, expected.high)
-    )
-
-
 def test_more_comparisons_need_wider_intervals() -> None:
     """Bonferroni by hand: with 6 comparisons 1 % becomes a sixth of 1 %, half on each side."""
     assert performance.two_sided(0.99, 6) == pytest.approx(stats.norm.isf(0.01 / 6 / 2))
-
-
-def test_a_gap_has_an_error_even_where_nobody_was_selected() -> None:
-    """0 of 100 is not known to be 0 without error."""
-    both = gap(GroupRate(("a",), 0, 100), GroupRate(("b",), 0, 100))
-    assert both.value == 0
-    assert both.error > 0
 
 
 def test_slices_of_a_column_stand_for_it() -> None:

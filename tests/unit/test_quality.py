@@ -66,7 +66,7 @@ FAULTS: dict[str, tuple[Change, set[tuple[str, str]]]] = {
     ),
     "a twentieth of the rows in another unit": (
         lambda p: p.assign(miles=p["miles"].where(~some(p, 0.05), p["miles"] * 1000)),
-        {("far_out_of_range_share", "miles")},
+        {("far_out_of_range_share", "miles"), ("unit_mixture_share", "miles")},
     ),
     "zeros where values were": (
         lambda p: p.assign(miles=p["miles"].where(some(p, 0.1), 0.0)), {("repeated_value_share", "miles")},
@@ -75,7 +75,8 @@ FAULTS: dict[str, tuple[Change, set[tuple[str, str]]]] = {
         lambda p: p.assign(income=0.25), {("distinct_values", "income")},
     ),
     "levels renamed": (
-        lambda p: p.assign(region=p["region"].str.upper()), {("unseen_level_share", "region")},
+        lambda p: p.assign(region=p["region"].str.upper()),
+        {("unseen_level_share", "region"), ("recoded_level_share", "region")},
     ),
     "texts among the numbers": (
         lambda p: p.assign(income=[f"{x:.3f}" if i % 20 else "n/a" for i, x in enumerate(p["income"])]),

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 PENDING = -1
 """Label of rows whose outcome has not arrived."""
+BASES = {
+    "selection_rate": "count",
+    "true_positive_rate": "positives",
+    "false_positive_rate": "negatives",
+    "precision": "selected",
+}
+"""Rate and the column of the rows that it rests on."""
+PART = "(rate)"
 
 
 class FairlearnMetrics:
@@ -21,51 +29,62 @@ class FairlearnMetrics:
 
         :param table: ``attributes``, ``label`` (0, 1, or -1: pending), ``predicted_label`` (0, 1), ``count``.
         :returns: one row a group: the attributes, ``selection_rate``, ``true_positive_rate``,
-            ``false_positive_rate``, ``count``, ``positives``, ``negatives``.
+            ``false_positive_rate``, ``precision``, and what they rest on: ``count``, and of the labelled
+            rows ``positives``, ``negatives`` and ``selected``.
         :raises DataError: the table would make Fairlearn fail open.
         """
-        from fairlearn.metrics import false_positive_rate, selection_rate, true_positive_rate
-
         _refuse_open_failure(table, attributes)
-        groups, labelled = list(attributes), table[table["label"] != PENDING]
-        frame = _rates(table, groups, selection_rate=selection_rate)
-        errors = {"true_positive_rate": true_positive_rate, "false_positive_rate": false_positive_rate}
-        if labelled.empty:
-            frame[list(errors)] = float("nan")
-        else:
-            frame = frame.join(_rates(labelled, groups, **errors))
-        classes = {"count": table, "positives": labelled[labelled["label"] == 1],
-                   "negatives": labelled[labelled["label"] == 0]}  # fmt: skip
-        for name, rows in classes.items():
-            frame[name] = rows.groupby(groups)["count"].sum().reindex(frame.index).fillna(0).astype("int64")
-        for rate, base in (("true_positive_rate", "positives"), ("false_positive_rate", "negatives")):
-            frame[rate] = frame[rate].where(frame[base] > 0)
-        return frame[frame["count"] > 0].reset_index()
+        groups, table = list(attributes), table[table["count"] > 0]
+        parts = _parts(table)
+        frame = _shares(parts, groups)
+        for rate, base in BASES.items():
+            counts = parts[rate].groupby(groups)["count"].sum()
+            frame[base] = counts.reindex(frame.index).fillna(0).astype("int64")
+            frame[rate] = frame[rate].where(frame[base] > 0) if rate in frame else float("nan")
+        return frame[[*BASES, *BASES.values()]].reset_index()
 
 
-def _rates(table: "pd.DataFrame", groups: list[str], **metrics: object) -> "pd.DataFrame":
-    from fairlearn.metrics import MetricFrame
+def _parts(table: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
+    """The rows that each rate rests on, and in ``answer`` what it is the share of."""
+    label, decision = table["label"], table["predicted_label"]
+    return {
+        "selection_rate": table.assign(answer=decision),
+        "true_positive_rate": table.assign(answer=decision)[label == 1],
+        "false_positive_rate": table.assign(answer=decision)[label == 0],
+        "precision": table.assign(answer=label)[(label != PENDING) & (decision == 1)],
+    }
 
-    frame: pd.DataFrame = MetricFrame(
-        metrics=metrics,
-        y_true=table["label"].where(table["label"] != PENDING, 0),
-        y_pred=table["predicted_label"],
-        sensitive_features=table[groups],
-        sample_params={name: {"sample_weight": table["count"]} for name in metrics},
+
+def _shares(parts: "dict[str, pd.DataFrame]", groups: list[str]) -> "pd.DataFrame":
+    """Every rate is a selection rate among the rows that it rests on: one pass of Fairlearn makes all."""
+    import pandas as pd
+    from fairlearn.metrics import MetricFrame, selection_rate
+
+    stacked = pd.concat([rows.assign(**{PART: name}) for name, rows in parts.items()], ignore_index=True)
+    by_group: pd.Series = MetricFrame(
+        metrics=selection_rate,
+        y_true=stacked["answer"],
+        y_pred=stacked["answer"],
+        sensitive_features=stacked[[PART, *groups]],
+        sample_params={"sample_weight": stacked["count"]},
     ).by_group
-    return frame
+    frame: pd.DataFrame = by_group.astype(float).unstack(PART)  # noqa: PD010 - its index says it
+    known = set(parts["selection_rate"][groups].itertuples(index=False, name=None))
+    return frame[[(key if len(groups) > 1 else (key,)) in known for key in frame.index]]
 
 
 def _refuse_open_failure(table: "pd.DataFrame", attributes: "Sequence[str]") -> None:
     """Text labels and nulls give Fairlearn a difference of 0.0: fair, as it seems."""
-    if table.empty:
-        raise DataError("the fairness table has no rows. Give a window that has decisions and groups.")
     for name, allowed in (("label", {0, 1, PENDING}), ("predicted_label", {0, 1})):
         strange = set(table[name].unique()) - allowed
         if strange:
             raise DataError(
                 f"the fairness table's {name} holds {min(map(str, strange))!r}; code it as 0 and 1."
             )
+    if not (table["count"] >= 0).all():
+        raise DataError("the fairness table has a count below 0 or none at all. Count the rows.")
+    if not table["count"].sum():
+        raise DataError("the fairness table has no rows. Give a window that has decisions and groups.")
     for attribute in attributes:
         if table[attribute].isna().any():
             raise DataError(

@@ -1,13 +1,18 @@
 """Rows in Parquet files, streamed batch by batch."""
 
 import glob
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError
+from amends.measures.digests import categorical_columns, scanned_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,8 +20,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from amends.measures.pieces import Rows
+
 BATCH_ROWS = 65_536
-"""Rows in memory at a time; part of a digest's identity, since sums are added batch by batch."""
+"""Rows in memory at a time where all columns are needed together."""
+PART_ROWS = 1 << 20
+"""Rows of a part that is decoded a column at a time. Larger row groups are read by BATCH_ROWS."""
+LEAST_ROWS = 1 << 16
+"""Small row groups are read together until they have so many rows."""
 
 
 class ParquetWindows:
@@ -31,17 +42,23 @@ class ParquetWindows:
         :raises DataError: no file, a file that is not Parquet or is damaged, a time column that is missing or
             holds no times.
         """
-        import pyarrow as pa
-
         for path in self._files():
-            try:
-                with _open(path) as file:
-                    for batch in file.iter_batches(BATCH_ROWS, columns=_columns(spec, file)):
-                        yield batch if window is None else _within(batch, spec.columns.timestamp, window)
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{path}: cannot be read ({_line(error)}). Write the file again.") from None
-            except DataError as error:
-                raise DataError(f"{path}: {error}") from None
+            with _told(path), _open(path) as file:
+                for batch in file.iter_batches(BATCH_ROWS, columns=_columns(spec, file)):
+                    yield batch if window is None else _within(batch, spec.columns.timestamp, window)
+
+    def parts(self, spec: ModelSpec, window: Window | None) -> "Iterator[Rows]":
+        """Rows of a window in file order, in parts that decode a column when it is asked for.
+
+        :raises DataError: as :meth:`batches`.
+        """
+        for path in self._files():
+            with _told(path), _open(path) as file:
+                if _twice(file):
+                    yield from file.iter_batches(BATCH_ROWS)
+                    continue
+                for rows in _parts(path, spec, file):
+                    yield rows if window is None else _within(rows, spec.columns.timestamp, window)
 
     def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
         """First and last event time there is, or None where there are no rows."""
@@ -68,12 +85,25 @@ class ParquetWindows:
         return found
 
 
-def _open(path: Path) -> "pq.ParquetFile":
+@contextmanager
+def _told(path: Path) -> "Iterator[None]":
+    """Say which file an error is about."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({_line(error)}). Write the file again.") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _open(path: Path, **options: Any) -> "pq.ParquetFile":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, **options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError("not a Parquet file. Give one, or convert it.") from None
 
@@ -81,24 +111,129 @@ def _open(path: Path) -> "pq.ParquetFile":
 def _columns(spec: ModelSpec, file: "pq.ParquetFile") -> list[str] | None:
     """Columns to decode: those of the spec, unless other columns have to be seen to say what is wrong."""
     names = file.schema_arrow.names
-    return None if len(set(names)) < len(names) else [name for name in spec.columns.all if name in names]
+    return None if _twice(file) else [name for name in spec.columns.all if name in names]
 
 
-def _column(batch: "pa.RecordBatch", name: str) -> "pa.Array":
-    if name not in batch.schema.names:
+def _twice(file: "pq.ParquetFile") -> bool:
+    names = file.schema_arrow.names
+    return len(set(names)) < len(names)
+
+
+class _Readers:
+    """Open readers of one file, for one thread each: a Parquet reader is not to be shared.
+
+    Columns of texts that are read as levels keep the file's dictionary.
+    """
+
+    def __init__(self, path: Path, spec: ModelSpec, file: "pq.ParquetFile") -> None:
+        import pyarrow as pa
+
+        self.schema = file.schema_arrow
+        levels = {*categorical_columns(spec), spec.columns.model_version} - {*scanned_columns(spec)}
+        texts = [field.name for field in self.schema if field.type in {pa.string(), pa.large_string()}]
+        self._open = partial(
+            _open, path, metadata=file.metadata, read_dictionary=[name for name in texts if name in levels]
+        )
+        self._idle: SimpleQueue[pq.ParquetFile] = SimpleQueue()
+
+    def column(self, groups: "Sequence[int]", name: str) -> "pa.ChunkedArray":
+        """Decode a column of some row groups."""
+        try:
+            reader = self._idle.get_nowait()
+        except Empty:
+            reader = self._open()
+        column = reader.read_row_groups(groups, columns=[name], use_threads=False).column(0)
+        self._idle.put(reader)
+        return column
+
+    def close(self) -> None:
+        """Close the readers."""
+        while not self._idle.empty():
+            self._idle.get().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Row groups that are read a column at a time."""
+
+    readers: _Readers
+    groups: "Sequence[int]"
+    num_rows: int
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """Names and types as stored."""
+        return self.readers.schema
+
+    def column(self, name: str) -> "pa.ChunkedArray":
+        """Decode one column."""
+        return self.readers.column(self.groups, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Those rows of a part that a mask keeps."""
+
+    part: "Rows"
+    mask: "pa.Array"
+    num_rows: int
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """Names and types as stored."""
+        return self.part.schema
+
+    def column(self, name: str) -> "pa.Array":
+        """Decode one column, and keep the rows."""
+        return self.part.column(name).filter(self.mask)
+
+
+def _parts(path: Path, spec: ModelSpec, file: "pq.ParquetFile") -> "Iterator[Rows]":
+    """Row groups: small ones together, a very large one in batches."""
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    with closing(_Readers(path, spec, file)) as readers:
+        for groups in _together(sizes):
+            rows = sum(sizes[group] for group in groups)
+            if rows <= PART_ROWS:
+                yield _Part(readers, groups, rows)
+            else:
+                yield from file.iter_batches(BATCH_ROWS, row_groups=groups, columns=_columns(spec, file))
+
+
+def _together(sizes: "Sequence[int]") -> "Iterator[list[int]]":
+    groups: list[int] = []
+    for group, rows in enumerate(sizes):
+        if groups and sum(sizes[one] for one in groups) + rows > PART_ROWS:
+            yield groups
+            groups = []
+        groups.append(group)
+        if sum(sizes[one] for one in groups) >= LEAST_ROWS:
+            yield groups
+            groups = []
+    if groups:
+        yield groups
+
+
+def _column(rows: "Rows", name: str) -> "pa.Array":
+    if name not in rows.schema.names:
         raise DataError(f"column {name!r} (columns.timestamp) is missing. Add it or correct the spec.")
-    return batch.column(name)
+    return rows.column(name)
 
 
-def _within(batch: "pa.RecordBatch", name: str, window: Window) -> "pa.RecordBatch":
+def _within(rows: Any, name: str, window: Window) -> Any:
+    """Those rows whose time is in the window."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from amends.measures.arrow import as_moments
 
-    moments = as_moments(_column(batch, name), name)
+    moments = as_moments(_column(rows, name), name)
     start, end = (pa.scalar(moment.astimezone(UTC), moments.type) for moment in (window.start, window.end))
-    return batch.filter(pc.and_(pc.greater_equal(moments, start), pc.less(moments, end)))
+    mask = pc.and_(pc.greater_equal(moments, start), pc.less(moments, end)).fill_null(False)
+    kept = pc.sum(mask).as_py() or 0
+    if kept == rows.num_rows:
+        return rows
+    return rows.filter(mask) if isinstance(rows, pa.RecordBatch) else _Kept(rows, mask, kept)
 
 
 def _line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
 
+import os
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
     from amends.measures.digests import WindowDigest
+
+SPARING = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Set before numpy and Arrow are loaded: nothing here is faster by their ways, and both keep 50 MB more."""
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Reference = Annotated[
@@ -49,17 +53,21 @@ def check(
 
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
+    for setting, value in SPARING.items():
+        os.environ.setdefault(setting, value)
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
     from amends.adapters.files import load_policy, load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
+    from amends.cli.loading import CHECK, imported_meanwhile
     from amends.workflow.assess import assess
 
     model = load_spec(spec)
     rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
-    before = read_window(model, reference)
-    now = read_window(model, current, before)
+    with imported_meanwhile(*CHECK):
+        before = read_window(model, reference)
+        now = read_window(model, current, before)
     assessment = assess(
         model,
         rules,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -20,6 +20,36 @@ def canonical_json(document: Any) -> bytes:
 def digest_of(document: Any) -> str:
     """Content digest of a JSON document: ``sha256:`` and 64 hexadecimal digits."""
     return digest_of_bytes(canonical_json(document))
+
+
+def made(document: Any) -> Any:
+    """Copy a document with each value that is still to be made (a function without arguments) made."""
+    if callable(document):
+        return made(document())
+    if isinstance(document, Mapping):
+        return {key: made(value) for key, value in document.items()}
+    return document
+
+
+def digest_of_unmade(document: Any) -> str:
+    """Content digest of :func:`made` ``(document)``, with one such value in memory at a time."""
+    digest = hashlib.sha256()
+    for part in _spelled(document):
+        digest.update(part)
+    return "sha256:" + digest.hexdigest()
+
+
+def _spelled(document: Any) -> Iterator[bytes]:
+    """The parts of the canonical JSON of a document, in order."""
+    if callable(document):
+        yield from _spelled(document())
+    elif isinstance(document, Mapping) and document:
+        for place, key in enumerate(sorted(document)):
+            yield (b"," if place else b"{") + canonical_json(key) + b":"
+            yield from _spelled(document[key])
+        yield b"}"
+    else:
+        yield canonical_json(document)
 
 
 def digest_of_bytes(content: bytes) -> str:

@@ -16,7 +16,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
-def as_floats(column: pa.Array) -> tuple[Floats, int]:
+def as_floats(column: pa.Array | pa.ChunkedArray) -> tuple[Floats, int]:
     """Read a column as numbers; null is NaN.
 
     :returns: the numbers, and how many values were there but are no numbers (NaN in the result, too).
@@ -34,7 +34,7 @@ def as_floats(column: pa.Array) -> tuple[Floats, int]:
     return _numpy(column.cast(pa.float64(), safe=False)), 0
 
 
-def as_texts(column: pa.Array) -> pa.Array:
+def as_texts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Read a column as texts: 1, 1.0 and true are the text ``1``; NaN is null."""
     column = _plain(column)
     kind = column.type
@@ -49,12 +49,38 @@ def as_texts(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
-def as_levels(column: pa.Array) -> pa.DictionaryArray:
-    """Read a column as text levels (see :func:`as_texts`), dictionary encoded."""
-    return as_texts(column).dictionary_encode()
+def as_levels(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    """Read a column as text levels (see :func:`as_texts`), dictionary encoded: each level there is, once."""
+    column = _single(column)
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        column = column.dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
+        return as_texts(column).dictionary_encode()
+    return relabelled(column.indices, as_texts(column.dictionary))
 
 
-def as_moments(column: pa.Array, name: str) -> pa.Array:
+def relabelled(indices: pa.Array, texts: pa.Array) -> pa.DictionaryArray:
+    """Levels by index, where one text may stand for several indices, for none, or be null."""
+    indices = indices.cast(pa.int32())
+    codes = indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    seen = np.bincount(codes, minlength=len(texts) + 1)[:-1] > 0
+    names = texts.filter(pa.array(seen)).dictionary_encode()
+    if seen.all() and not names.null_count and len(names.dictionary) == len(texts):
+        return pa.DictionaryArray.from_arrays(indices, names.dictionary)
+    place = np.full(len(texts) + 1, -1, np.int32)
+    place[:-1][seen] = names.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = place[codes]
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), names.dictionary)
+
+
+def level_codes(levels: pa.DictionaryArray) -> Counts:
+    """Number of each row's level; nulls have the number after the last."""
+    codes: Counts = levels.indices.fill_null(len(levels.dictionary)).to_numpy(zero_copy_only=False)
+    return codes
+
+
+def as_moments(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
     """Read a column as moments in UTC, to the microsecond; a time without a zone is UTC.
 
     :raises DataError: the column holds no times.
@@ -75,7 +101,7 @@ def as_moments(column: pa.Array, name: str) -> pa.Array:
         ) from None
 
 
-def span_of(column: pa.Array, name: str) -> tuple[datetime, datetime] | None:
+def span_of(column: pa.Array | pa.ChunkedArray, name: str) -> tuple[datetime, datetime] | None:
     """First and last moment of a time column in UTC; None where all is null.
 
     :raises DataError: the column holds no times.
@@ -87,18 +113,25 @@ def span_of(column: pa.Array, name: str) -> tuple[datetime, datetime] | None:
     return first, last
 
 
-def _plain(column: pa.Array) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+def _single(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return column.unify_dictionaries().combine_chunks()
+
+
+def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    column = _single(column)
     if pa.types.is_dictionary(column.type):
         return column.dictionary_decode()
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
 
 
-def _numpy(column: pa.Array) -> Floats:
+def _numpy(column: pa.Array | pa.ChunkedArray) -> Floats:
     numbers: Floats = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     return numbers
 
 
-def _zoned(column: pa.Array) -> bool:
+def _zoned(column: pa.Array | pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py())

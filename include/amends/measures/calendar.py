@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,10 +17,59 @@ WIDTHS = (3_600, 86_400, 604_800, 2_419_200, 29_030_400)
 """Seconds of a slot: hour, day, week, four weeks, 48 weeks; each a multiple of the one before."""
 MOST_SLOTS = 512
 """More slots than this are put together in the next width."""
+MOST_HOURS = 1 << 20
+"""A span of fewer hours is counted in place; a longer one is sorted."""
 ROWS = "(rows)"
 """The field that counts rows; a column's name counts its nulls."""
 POSITIVES = "(positives)"
 """The field that counts labels of 1 (with several classes: right predictions)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hours:
+    """The hour of each row: numbers of the hours in use, rising, and each row's place in them.
+
+    Rows without a time have the place after the last.
+    """
+
+    slots: Counts
+    place: Counts
+
+    @classmethod
+    def of(cls, moments: pa.Array) -> "Hours":
+        """Read the hours off times in UTC to the microsecond."""
+        micros = moments.cast(pa.int64())
+        hours = pc.drop_null(micros).to_numpy() // (WIDTHS[0] * 1_000_000)
+        slots, place = _distinct(hours)
+        if micros.null_count:
+            known, found = micros.is_valid().to_numpy(zero_copy_only=False), place
+            place = np.full(len(micros), len(slots))
+            place[known] = found
+        return cls(slots=slots, place=place)
+
+    @property
+    def rows(self) -> Counts:
+        """Rows by hour."""
+        return self._counted(self.place)
+
+    def flagged(self, flag: npt.NDArray[np.bool_]) -> Counts:
+        """Rows by hour in which a flag is set."""
+        return self._counted(self.place[flag])
+
+    def _counted(self, place: Counts) -> Counts:
+        counts: Counts = np.bincount(place, minlength=len(self.slots) + 1)[:-1]
+        return counts
+
+
+def _distinct(numbers: Counts) -> tuple[Counts, Counts]:
+    """The distinct numbers, rising, and each one's place in them."""
+    low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    if high - low > MOST_HOURS:
+        slots, place = np.unique(numbers, return_inverse=True)
+        return slots, place
+    numbers = numbers - low
+    there = np.bincount(numbers, minlength=1) > 0
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[numbers]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,21 +86,13 @@ class Calendar:
     counts: Counts
 
     @classmethod
-    def of(cls, moments: pa.Array, flags: Mapping[str, Any]) -> "Calendar":
-        """Count rows, and the rows where each flag is set, by slot.
-
-        :param moments: times in UTC to the microsecond.
-        :param flags: by field a boolean array, or None where no row is flagged.
-        """
-        known = moments.is_valid().to_numpy(zero_copy_only=False)
-        micros = pc.drop_null(moments).cast(pa.int64()).to_numpy()
-        slots, place = np.unique(micros // (WIDTHS[0] * 1_000_000), return_inverse=True)
-        counts = np.zeros((len(slots), len(flags) + 1), np.int64)
-        counts[:, 0] = np.bincount(place, minlength=len(slots))
-        for i, flag in enumerate(flags.values(), start=1):
-            if flag is not None:
-                counts[:, i] = np.bincount(place[flag[known]], minlength=len(slots))
-        return cls(width=WIDTHS[0], fields=(ROWS, *flags), slots=slots, counts=counts).coarsened(WIDTHS[0])
+    def of(cls, hours: "Hours", flagged: Mapping[str, Counts | None]) -> "Calendar":
+        """Put together the rows by hour and, by field, the flagged rows by hour (None: no row is)."""
+        nothing = np.zeros(len(hours.slots), np.int64)
+        fields = [hours.rows, *(nothing if one is None else one for one in flagged.values())]
+        return cls(
+            width=WIDTHS[0], fields=(ROWS, *flagged), slots=hours.slots, counts=np.column_stack(fields)
+        ).coarsened(WIDTHS[0])
 
     def coarsened(self, width: int) -> "Calendar":
         """Put slots together: at least this wide, and at most MOST_SLOTS of them where a width allows it."""

@@ -1,13 +1,14 @@
 """Counting rows of one batch: by groups, by score, by level."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from amends.measures.arrow import Counts, Floats
-from amends.measures.profiles import MAX_LEVELS, CategoricalProfile, pack, unpack
+from amends.measures.arrow import Counts, Floats, level_codes
+from amends.measures.profiles import MAX_LEVELS, CategoricalProfile, pack, pack_counts, unpack, unpack_counts
 
 SCORE_BINS = 65_536
 """Equal bins of the score on [0, 1]: AUC from them is within 1e-4 of AUC from the rows."""
@@ -23,26 +24,44 @@ K = TypeVar("K")
 
 def profile_levels(levels: pa.DictionaryArray) -> CategoricalProfile:
     """Count the levels of a column."""
-    names, codes = levels.dictionary.to_pylist(), _codes(levels)
+    names, codes = levels.dictionary.to_pylist(), level_codes(levels)
     counts = np.bincount(codes, minlength=len(names) + 1)
     kept = {name: int(n) for name, n in zip(names[:MAX_LEVELS], counts, strict=False)}
     return CategoricalProfile(kept, int(counts[-1]), int(counts[MAX_LEVELS:-1].sum()))
 
 
-def tabulate(columns: Sequence[pa.DictionaryArray | None], rows: int) -> dict[Key, int]:
-    """Count rows by all columns jointly; an absent column is one null level."""
-    keys, place = cells_of(columns, rows)
-    return dict(zip(keys, np.bincount(place, minlength=len(keys)).tolist(), strict=True))
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The groups that rows form by several columns jointly: the keys in use, and each row's place in them."""
+
+    keys: list[Key]
+    place: Counts
+
+    def table(self) -> dict[Key, int]:
+        """Rows by key."""
+        counts = np.bincount(self.place, minlength=len(self.keys))
+        return dict(zip(self.keys, counts.tolist(), strict=True))
 
 
-def cells_of(columns: Sequence[pa.DictionaryArray | None], rows: int) -> tuple[list[Key], Counts]:
-    """Name the groups that rows form by all columns jointly, and say which group each row is of."""
-    named = [_grouped(column, rows) for column in columns]
-    shape = [len(names) for names, _ in named]
-    used, place = np.unique(np.ravel_multi_index([codes for _, codes in named], shape), return_inverse=True)
-    spots = zip(*np.unravel_index(used, shape), strict=True)
-    keys = [tuple(names[i] for (names, _), i in zip(named, spot, strict=True)) for spot in spots]
-    return keys, place
+def cells_of(columns: Sequence[pa.DictionaryArray | None], rows: int) -> Cells:
+    """Name the groups that rows form by all columns jointly; an absent column is one null level."""
+    place, keys = np.zeros(rows, np.int64), list[Key]([()])
+    for column in columns:
+        names, codes = _grouped(column, rows)
+        place *= len(names)
+        place += codes
+        used, place = _used(place, len(keys) * len(names))
+        keys = [(*keys[spot // len(names)], names[spot % len(names)]) for spot in used.tolist()]
+    return Cells(keys, place)
+
+
+def _used(place: Counts, most: int) -> tuple[Counts, Counts]:
+    """The numbers in use of 0 to ``most``, rising, and each row's place in them."""
+    if most > len(place) + MAX_GROUPS**2:
+        used, place = np.unique(place, return_inverse=True)
+        return used, place
+    there = np.bincount(place, minlength=most) > 0
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[place]
 
 
 def outcomes(label: pa.DictionaryArray, predicted: pa.DictionaryArray, *, binary: bool) -> Counts:
@@ -53,10 +72,10 @@ def outcomes(label: pa.DictionaryArray, predicted: pa.DictionaryArray, *, binary
     if binary:
         known = {"0": NEGATIVE, "1": POSITIVE}
         lookup = [known.get(level, PENDING) for level in label.dictionary.to_pylist()]
-        return np.array([*lookup, PENDING])[_codes(label)]
+        return np.array([*lookup, PENDING])[level_codes(label)]
     names = {name: i for i, name in enumerate(label.dictionary.to_pylist())}
     places = np.array([*(names.get(name, -2) for name in predicted.dictionary.to_pylist()), -3])
-    truth, said = _codes(label), places[_codes(predicted)]
+    truth, said = level_codes(label), places[level_codes(predicted)]
     found = np.where(truth == said, POSITIVE, NEGATIVE)
     found[(truth == len(names)) | (said == -3)] = PENDING  # noqa: PLR2004 - no prediction
     return found
@@ -71,13 +90,15 @@ def histograms(version: pa.DictionaryArray | None, outcome: Counts, score: Float
     names, versions = _grouped(version, len(score))
     with np.errstate(invalid="ignore"):
         good = (score >= 0) & (score <= 1)
-    bins = np.minimum((score[good] * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
+    if not good.all():
+        score, outcome, versions = score[good], outcome[good], versions[good]
+    cells = (score * SCORE_BINS).astype(np.int64)
+    np.minimum(cells, SCORE_BINS - 1, out=cells)
+    cells += outcome * SCORE_BINS
     found = {}
-    for code, name in enumerate(names):
-        mine = versions[good] == code
-        if mine.any():
-            cells = outcome[good][mine] * SCORE_BINS + bins[mine]
-            found[name or ""] = np.bincount(cells, minlength=3 * SCORE_BINS).reshape(3, SCORE_BINS)
+    for code in np.flatnonzero(np.bincount(versions)).tolist():
+        mine = cells if len(names) == 1 else cells[versions == code]
+        found[names[code] or ""] = np.bincount(mine, minlength=3 * SCORE_BINS).reshape(3, SCORE_BINS)
     return found
 
 
@@ -91,17 +112,17 @@ def proportional(counts: Mapping[str | None, int], n: int) -> list[str | None]:
     return [level for level, times in zip(levels, whole, strict=True) for _ in range(times)]
 
 
-def pack_scores(counts: Counts) -> dict[str, str]:
+def pack_scores(counts: Counts) -> dict[str, Any]:
     """Write a score histogram as JSON; only bins in use are written."""
     used = np.flatnonzero(counts.any(axis=0))
-    return {"bins": pack(used, "<i4"), "counts": pack(counts[:, used], "<i8")}
+    return {"bins": pack(used, "<u2"), "counts": pack_counts(counts[:, used])}
 
 
-def unpack_scores(document: Mapping[str, str]) -> Any:
+def unpack_scores(document: Mapping[str, Any]) -> Any:
     """Read a score histogram that :func:`pack_scores` wrote."""
-    used = unpack(document["bins"], "<i4")
+    used = unpack(document["bins"], "<u2")
     counts = np.zeros((3, SCORE_BINS), np.int64)
-    counts[:, used] = unpack(document["counts"], "<i8").reshape(3, -1)
+    counts[:, used] = unpack_counts(document["counts"]).reshape(3, -1)
     return counts
 
 
@@ -119,15 +140,10 @@ def folded(scores: Mapping[str, Counts], known: Mapping[str, Counts]) -> dict[st
     return few
 
 
-def _codes(levels: pa.DictionaryArray) -> Counts:
-    codes: Counts = levels.indices.fill_null(len(levels.dictionary)).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int64)
-
-
 def _grouped(column: pa.DictionaryArray | None, rows: int) -> tuple[list[str | None], Counts]:
     if column is None:
         return [None], np.zeros(rows, np.int64)
-    names, codes = column.dictionary.to_pylist(), _codes(column)
+    names, codes = column.dictionary.to_pylist(), level_codes(column)
     if len(names) <= MAX_GROUPS:
         return [*names, None], codes
     by_size = np.argsort(-np.bincount(codes, minlength=len(names))[: len(names)], kind="stable")

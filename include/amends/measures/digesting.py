@@ -1,8 +1,14 @@
-"""Reading a window's rows once, in bounded memory, into their digest."""
+"""Reading a window's rows once, in bounded memory, into their digest.
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from itertools import chain
+A column is decoded, counted and let go before the next one; two threads share the columns of a piece of the
+window. Each tally is added to by one thread at a time and in the order of the rows, so that the digest does
+not depend on how the threads ran.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,8 +18,16 @@ import pyarrow.compute as pc
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_moments, as_texts
-from amends.measures.calendar import POSITIVES, Calendar
-from amends.measures.counting import PENDING, POSITIVE, histograms, outcomes, profile_levels, tabulate
+from amends.measures.calendar import POSITIVES, Calendar, Hours
+from amends.measures.counting import (
+    PENDING,
+    POSITIVE,
+    Key,
+    cells_of,
+    histograms,
+    outcomes,
+    profile_levels,
+)
 from amends.measures.digests import (
     ERROR,
     Grid,
@@ -22,159 +36,221 @@ from amends.measures.digests import (
     numeric_columns,
     scanned_columns,
 )
+from amends.measures.identities import IdTally, Keys, hashed, present
 from amends.measures.leaks import LeakProfile, mask_levels
-from amends.measures.profiles import Axis, NumericProfile
-from amends.measures.sample import KEY, Keys, Sample, row_keys, sample_rows, smallest
+from amends.measures.memory import give_back
+from amends.measures.pieces import Piece, Rows, pieces
+from amends.measures.profiles import CategoricalProfile, NumericTally
+from amends.measures.sample import KEY, Sample, SampleTally, row_keys
 from amends.measures.sums import sums_by_group
 
-HEAD_ROWS = 65_536
-"""Rows from which the reference's grid is fixed."""
+THREADS = 2
+FEW_ROWS = 10_000
+"""A piece of fewer rows is not worth a second thread."""
+
+Job: TypeAlias = Callable[[], Any]
+Run: TypeAlias = Callable[[list[Job]], list[Any]]
 
 
-def digest_batches(
-    spec: ModelSpec, batches: Iterable[pa.RecordBatch], grid: Grid | None = None
-) -> WindowDigest:
+def digest_batches(spec: ModelSpec, batches: Iterable[Rows], grid: Grid | None = None) -> WindowDigest:
     """Reduce a window's rows to their digest, in one pass and bounded memory.
 
+    :param batches: the rows in order, in record batches or whatever gives columns like one.
     :param grid: the reference digest's grid; None for the reference itself, whose first rows then fix it.
         A feature that a later window lacks counts as null there; a reference must have every column.
     :raises DataError: a column is missing, a time is no time, or there are no rows.
     """
-    fixing = grid is None
-    stream: Iterator[_Read] = (
-        _complete(spec, batch, reference=fixing) for batch in batches if batch.num_rows
-    )
-    if grid is None:
-        head, stream = _head(stream)
-        grid = _grid(spec, head)
-    ids: list[pa.Array] = []
-    total: WindowDigest | None = None
-    for batch, types in stream:
-        ids.append(batch.column(spec.columns.id).cast(pa.string()))
-        part = _digest(spec, batch, types, grid, total.sample.bar if total else 2**64 - 1)
-        total = part if total is None else total.merge(part)
-    if total is None:
-        raise DataError(f"the window of {spec.name!r} has no rows. Give a window that has some.")
-    distinct = pc.count_distinct(pa.chunked_array(ids)).as_py()
-    return replace(total, duplicate_ids=total.rows - total.nulls[spec.columns.id] - distinct)
+    reading = _Reading(spec, grid)
+    with ThreadPoolExecutor(THREADS) as pool:
+
+        def shared(jobs: list[Job]) -> list[Any]:
+            return list(pool.map(_call, jobs))
+
+        for piece in pieces(spec, batches, reference=grid is None):
+            many = piece.rows >= FEW_ROWS
+            reading.add(piece, shared if many else _in_turn)
+            if many:
+                give_back()
+    return reading.digest()
 
 
-Levels: TypeAlias = Mapping[str, pa.DictionaryArray]
-_Read: TypeAlias = tuple[pa.RecordBatch, dict[str, str]]
+def _call(job: Job) -> Any:
+    return job()
 
 
-def _complete(spec: ModelSpec, batch: pa.RecordBatch, *, reference: bool) -> _Read:
-    """A batch of the spec's columns in order, and the types that were there before it was completed."""
-    c, there = spec.columns, batch.schema.names
-    twice = sorted({name for name in there if there.count(name) > 1})
-    if twice:
-        raise DataError(f"the rows have two columns named {twice[0]!r}. Rename one.")
-    needed = c.all if reference else tuple(n for n in c.all if n not in {*c.features, *c.sensitive, *c.text})
-    missing = [name for name in needed if name not in there]
-    if missing:
-        raise DataError(
-            f"column {missing[0]!r} of spec {spec.name!r} is missing. Add it to the rows or correct the spec."
-        )
-    null = pa.nulls(batch.num_rows)
-    arrays = [batch.column(name) if name in there else null for name in c.all]
-    types = {field.name: str(field.type) for field in batch.schema}
-    return pa.record_batch(arrays, names=list(c.all)), types
+def _in_turn(jobs: list[Job]) -> list[Any]:
+    return [job() for job in jobs]
 
 
-def _head(stream: Iterator[_Read]) -> tuple[pa.Table, Iterator[_Read]]:
-    taken: list[_Read] = []
-    while sum(batch.num_rows for batch, _ in taken) < HEAD_ROWS and (read := next(stream, None)) is not None:
-        taken.append(read)
-    if not taken:
-        raise DataError("the reference window has no rows. Give a window that has some.")
-    return pa.Table.from_batches([batch for batch, _ in taken]).slice(0, HEAD_ROWS), chain(taken, stream)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Joint:
+    """What columns of a piece are needed together, and the rows that the sample takes."""
+
+    plain: dict[str, pa.Array]
+    hours: Hours
+    levels: dict[str, pa.DictionaryArray]
+    numbers: dict[str, tuple[Floats, int]]
+    keys: Keys
+    drawn: Counts
 
 
-def _grid(spec: ModelSpec, head: pa.Table) -> dict[str, Axis]:
-    read = {name: as_floats(head.column(name))[0] for name in numeric_columns(spec)}
-    if spec.task == "regression":
-        read[ERROR] = read[spec.columns.label] - read[spec.columns.predicted_label]
-    return {name: Axis.around(numbers) for name, numbers in read.items()}
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Column:
+    """What is kept of one column of a piece beside what its tally took."""
+
+    nulls: int
+    hourly: Counts | None = None
+    drawn: Any = None
+    levels: CategoricalProfile | None = None
 
 
-def _digest(
-    spec: ModelSpec, batch: pa.RecordBatch, types: dict[str, str], grid: Grid, bar: int
-) -> WindowDigest:
-    c = spec.columns
-    named = {"model_version": c.model_version, **{name: name for name in c.sensitive}}
-    if spec.task != "regression":
-        named |= {"label": c.label, "predicted_label": c.predicted_label}
-    wanted = {*categorical_columns(spec), *filter(None, named.values())}
-    levels = {name: as_levels(batch.column(name)) for name in c.all if name in wanted}
-    levels |= {name: mask_levels(levels[name]) for name in categorical_columns(spec)}
-    read = {name: as_floats(batch.column(name)) for name in numeric_columns(spec)}
-    numeric = {name: NumericProfile.of(grid[name], *numbers) for name, numbers in read.items()}
-    categorical = {name: profile_levels(levels[name]) for name in categorical_columns(spec)}
-    nulls = {name: batch.column(name).null_count for name in c.all}
-    nulls |= {name: profile.nulls for name, profile in numeric.items()}
-    nulls |= {name: levelled.nulls for name, levelled in categorical.items()}
-    moments = as_moments(batch.column(c.timestamp), c.timestamp)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Groups:
+    """Counts and sums by group, and scores by version."""
+
+    table: dict[Key, int]
+    sums: dict[Key, Floats]
+    scores: dict[str, Counts]
+    positives: Counts
+
+
+class _Reading:
+    """The tallies of a window while its rows are read."""
+
+    def __init__(self, spec: ModelSpec, grid: Grid | None) -> None:
+        c = spec.columns
+        self._spec, self._regression = spec, spec.task == "regression"
+        self._named = {"model_version": c.model_version, **{name: name for name in c.sensitive}}
+        if not self._regression:
+            self._named |= {"label": c.label, "predicted_label": c.predicted_label}
+        self._categorical = frozenset(categorical_columns(spec))
+        self._scanned = scanned_columns(spec)
+        numeric = (*numeric_columns(spec), *([ERROR] if self._regression else ()))
+        self._numeric = {name: NumericTally(grid[name] if grid else None) for name in numeric}
+        self._sample, self._ids = SampleTally(len(c.all)), IdTally()
+        self._total: WindowDigest | None = None
+
+    def add(self, piece: Piece, run: Run) -> None:
+        """Count a piece of the window."""
+        c = self._spec.columns
+        joint, ends = self._joint(piece, run)
+        columns, scanned = [*c.all], [*self._scanned]
+        jobs: list[Job] = [partial(self._groups, joint, piece.rows)]
+        jobs += [partial(self._leaks, piece, joint, name) for name in scanned]
+        jobs += [partial(self._column, piece, joint, name) for name in columns]
+        groups, *rest = run(jobs)
+        leaks = dict(zip(scanned, rest, strict=False))
+        read: dict[str, _Column] = dict(zip(columns, rest[len(scanned) :], strict=True))
+        drawn = {name: one.drawn for name, one in read.items() if one.drawn is not None}
+        self._sample.add(pa.table({KEY: joint.keys[joint.drawn], **drawn}))
+        flagged = {name: one.hourly for name, one in read.items()} | {POSITIVES: groups.positives}
+        part = WindowDigest(
+            model=self._spec.name, rows=piece.rows, labelled=piece.rows - read[c.label].nulls,
+            start=ends[0], end=ends[1], duplicate_ids=0, types=piece.types,
+            nulls={name: one.nulls for name, one in read.items()}, numeric={},
+            categorical={name: one.levels for name, one in read.items() if one.levels},
+            dimensions=tuple(self._named), table=groups.table, sums=groups.sums, scores=groups.scores,
+            leaks=leaks, errors=None, calendar=Calendar.of(joint.hours, flagged), sample=Sample.none(),
+        )  # fmt: skip
+        self._total = part if self._total is None else self._total.merge(part)
+
+    def digest(self) -> WindowDigest:
+        """Return the digest of all pieces. :raises DataError: there were none."""
+        if self._total is None:
+            raise DataError(f"the window of {self._spec.name!r} has no rows. Give a window that has some.")
+        numeric = {name: tally.profile() for name, tally in self._numeric.items()}
+        return replace(
+            self._total, numeric=numeric, errors=numeric.pop(ERROR, None),
+            duplicate_ids=self._ids.repeats(), sample=self._sample.sample(),
+        )  # fmt: skip
+
+    def _joint(self, piece: Piece, run: Run) -> tuple[_Joint, list[str | None]]:
+        c = self._spec.columns
+        named = [name for name in self._named.values() if name]
+        numeric = [c.score, *((c.label, c.predicted_label) if self._regression else ())]
+        jobs: list[Job] = [partial(_identified, piece, c.id), partial(_timed, piece, c.timestamp)]
+        jobs += [partial(self._levels, piece, name) for name in named]
+        jobs += [partial(_numbers, piece, name) for name in numeric]
+        (ids, hashes), (moments, hours, ends), *rest = run(jobs)
+        numbers = dict(zip(numeric, rest[len(named) :], strict=True))
+        self._ids.add(present(ids, hashes))
+        keys = row_keys(hashes, moments, numbers[c.score][0])
+        joint = _Joint(
+            plain={c.id: ids, c.timestamp: moments}, hours=hours, numbers=numbers,
+            levels=dict(zip(named, rest, strict=False)), keys=keys, drawn=self._sample.drawn(keys),
+        )  # fmt: skip
+        return joint, ends
+
+    def _levels(self, piece: Piece, name: str) -> pa.DictionaryArray:
+        levels = as_levels(piece.column(name))
+        return mask_levels(levels) if name in self._categorical else levels
+
+    def _leaks(self, piece: Piece, joint: _Joint, name: str) -> LeakProfile:
+        return LeakProfile.of(joint.plain[name] if name in joint.plain else as_texts(piece.column(name)))
+
+    def _groups(self, joint: _Joint, rows: int) -> _Groups:
+        c, levels = self._spec.columns, joint.levels
+        cells = cells_of([levels[name] if name else None for name in self._named.values()], rows)
+        score = joint.numbers[c.score][0]
+        if self._regression:
+            error = joint.numbers[c.label][0] - joint.numbers[c.predicted_label][0]
+            self._numeric[ERROR].add(error[np.isfinite(error)])
+            outcome, terms = np.full(rows, PENDING), [error, np.square(error), np.abs(error)]
+        else:
+            binary = self._spec.task == "binary_classification"
+            outcome = outcomes(levels[c.label], levels[c.predicted_label], binary=binary)
+            terms = [score, np.square(score)]
+        version = levels[c.model_version] if c.model_version else None
+        return _Groups(
+            table=cells.table(), sums=sums_by_group(cells, terms),
+            scores=histograms(version, outcome, score), positives=joint.hours.flagged(outcome == POSITIVE),
+        )  # fmt: skip
+
+    def _column(self, piece: Piece, joint: _Joint, name: str) -> _Column:
+        """Count one column; the sample keeps one that is read as numbers and as levels as numbers."""
+        if name not in self._numeric:
+            if name in self._categorical or name in joint.levels:
+                return self._as_levels(piece, joint, name)
+            return _plain(joint, joint.plain[name] if name in joint.plain else piece.column(name))
+        numbers, unreadable = joint.numbers[name] if name in joint.numbers else _numbers(piece, name)
+        nulls = self._numeric[name].add(numbers, unreadable)
+        found = _Column(nulls=nulls, drawn=numbers[joint.drawn])
+        if nulls:
+            empty = _is_null(piece.column(name)) if unreadable else np.isnan(numbers)
+            found = replace(found, hourly=joint.hours.flagged(empty))
+        if name in self._categorical:
+            levelled = self._as_levels(piece, joint, name)
+            found = replace(found, nulls=levelled.nulls, levels=levelled.levels)
+        return found
+
+    def _as_levels(self, piece: Piece, joint: _Joint, name: str) -> _Column:
+        levels = joint.levels[name] if name in joint.levels else self._levels(piece, name)
+        drawn = levels.take(pa.array(joint.drawn)).cast(pa.string())
+        profile = profile_levels(levels) if name in self._categorical else None
+        return replace(_plain(joint, levels), drawn=drawn, levels=profile)
+
+
+def _numbers(piece: Piece, name: str) -> tuple[Floats, int]:
+    return as_floats(piece.column(name))
+
+
+def _identified(piece: Piece, name: str) -> tuple[pa.Array, Keys]:
+    texts = as_texts(piece.column(name))
+    return texts, hashed(texts)
+
+
+def _timed(piece: Piece, name: str) -> tuple[pa.Array, Hours, list[str | None]]:
+    moments = as_moments(piece.column(name), name)
     ends = pc.min_max(moments)
-    start, end = (ends[name].as_py().isoformat() if ends[name].is_valid else None for name in ("min", "max"))
-    numbers = {name: one[0] for name, one in read.items()}
-    keys = row_keys(as_texts(batch.column(c.id)), moments, numbers[c.score])
-    flags = _flags(batch, nulls, numbers, levels)
-    columns = [levels[name] if name else None for name in named.values()]
-    outcome = _outcome(spec, batch.num_rows, levels)
-    error = read[c.label][0] - read[c.predicted_label][0] if spec.task == "regression" else None
-    return WindowDigest(
-        model=spec.name, rows=batch.num_rows, labelled=batch.num_rows - nulls[c.label], duplicate_ids=0,
-        start=start, end=end, types=types, nulls=nulls, numeric=numeric, categorical=categorical,
-        dimensions=tuple(named),
-        table=tabulate(columns, batch.num_rows),
-        sums=sums_by_group(columns, _terms(read[c.score][0], error)),
-        scores=histograms(levels[c.model_version] if c.model_version else None, outcome, read[c.score][0]),
-        leaks={name: LeakProfile.of(as_texts(batch.column(name))) for name in scanned_columns(spec)},
-        errors=None if error is None else NumericProfile.of(grid[ERROR], error[np.isfinite(error)]),
-        calendar=Calendar.of(moments, flags | {POSITIVES: outcome == POSITIVE}),
-        sample=_sample(spec, keys, numbers, levels, bar),
-    )  # fmt: skip
+    spoken = [ends[end].as_py().isoformat() if ends[end].is_valid else None for end in ("min", "max")]
+    return moments, Hours.of(moments), spoken
 
 
-def _outcome(spec: ModelSpec, rows: int, levels: Levels) -> Counts:
-    c = spec.columns
-    if spec.task == "regression":
-        return np.full(rows, PENDING)
-    binary = spec.task == "binary_classification"
-    return outcomes(levels[c.label], levels[c.predicted_label], binary=binary)
+def _plain(joint: _Joint, column: pa.Array) -> _Column:
+    """Nulls of a column of which nothing else is kept."""
+    nulls = int(column.null_count)
+    return _Column(nulls=nulls, hourly=joint.hours.flagged(_is_null(column)) if nulls else None)
 
 
-def _terms(score: Floats, error: Floats | None) -> Floats:
-    """What is summed by group (see :mod:`amends.measures.sums`)."""
-    if error is None:
-        return np.vstack([score, np.square(score)])
-    return np.vstack([error, np.square(error), np.abs(error)])
-
-
-def _flags(
-    batch: pa.RecordBatch, nulls: Mapping[str, int], read: Mapping[str, Floats], levels: Levels
-) -> dict[str, Any]:
-    """Rows by column in which it is null, as the calendar counts them; None where it never is."""
-    flags: dict[str, Any] = {}
-    for name in batch.schema.names:
-        flags[name] = None
-        if nulls[name]:
-            column = levels.get(name, batch.column(name))
-            empty = np.isnan(read[name]) if name in read else column.is_null()
-            flags[name] = np.asarray(empty)
-    return flags
-
-
-def _sample(spec: ModelSpec, keys: Keys, read: Mapping[str, Floats], levels: Levels, bar: int) -> Sample:
-    """The batch's part of the window's sample: rows whose key is under the bar."""
-    size = sample_rows(len(spec.columns.all))
-    low = np.flatnonzero(keys < np.uint64(bar))
-    if len(low) > size:
-        low = low[np.argsort(keys[low], kind="stable")[:size]]
-    columns: dict[str, Any] = {KEY: keys[low]}
-    for name in spec.columns.all:
-        if name in read:
-            columns[name] = read[name][low]
-        elif name in levels:
-            columns[name] = levels[name].take(pa.array(low)).cast(pa.string())
-    return Sample(size, smallest(pa.table(columns), size))
+def _is_null(column: pa.Array) -> Any:
+    return np.asarray(column.is_null())

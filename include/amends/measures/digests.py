@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from amends.domain.canonical import digest_of
+from amends.domain.canonical import digest_of_unmade, made
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats
@@ -96,7 +96,7 @@ class WindowDigest:
     @cached_property
     def digest(self) -> str:
         """Content digest of the canonical document."""
-        return digest_of(self.to_document())
+        return digest_of_unmade(self._document())
 
     def contingency(self) -> "pd.DataFrame":
         """Rows counted (``count``) by ``dimensions``: version, sensitive attributes, label, prediction."""
@@ -150,20 +150,25 @@ class WindowDigest:
 
     def to_document(self) -> dict[str, Any]:
         """Return the digest as JSON: equal counts give equal bytes."""
+        document: dict[str, Any] = made(self._document())
+        return document
+
+    def _document(self) -> dict[str, Any]:
+        """The document with what is large still to be made."""
         return {
             "schema_version": SCHEMA_VERSION, "model": self.model, "rows": self.rows,
             "labelled": self.labelled, "start": self.start, "end": self.end,
             "duplicate_ids": self.duplicate_ids,
             "types": dict(self.types), "nulls": dict(self.nulls),
-            "numeric": {name: profile.document() for name, profile in self.numeric.items()},
+            "numeric": {name: profile.document for name, profile in self.numeric.items()},
             "categorical": {name: profile.document() for name, profile in self.categorical.items()},
             "dimensions": list(self.dimensions),
             "table": [[*key, self.table[key]] for key in sorted(self.table, key=_order)],
             "sums": [[*key, pack(self.sums[key], "<f8")] for key in sorted(self.sums, key=_order)],
-            "scores": {version: pack_scores(counts) for version, counts in self.scores.items()},
+            "scores": {version: partial(pack_scores, counts) for version, counts in self.scores.items()},
             "leaks": {name: profile.document() for name, profile in self.leaks.items()},
             "errors": self.errors.document() if self.errors else None,
-            "calendar": self.calendar.document(), "sample": self.sample.document(),
+            "calendar": self.calendar.document(), "sample": self.sample.document,
         }  # fmt: skip
 
     @classmethod

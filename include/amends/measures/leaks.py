@@ -8,9 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amends.measures.personal import HINTS, NAMES, ODDS, personal_data
+from amends.measures.arrow import relabelled
+from amends.measures.personal import HINTS, NAMES, ODDS, PATTERNS, personal_data
 from amends.measures.profiles import CategoricalProfile
 from amends.measures.proportions import newcombe, wilson
+
+_FORMS = "|".join(f"(?:(?:^|[^{p.before[1:]})(?:{p.shape})(?:$|[^\\w-]))" for p in PATTERNS)
+"""What a text with personal data matches by RE2: forms in full, so that few others are left to look at
+one by one. (RE2 cannot look around, so what must not stand beside a form is matched as something else.)"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class LeakProfile:
     def of(cls, texts: pa.Array) -> "LeakProfile":
         """Search every text that is there."""
         suspects = texts.filter(pc.match_substring_regex(texts, HINTS))
+        suspects = suspects.filter(pc.match_substring_regex(suspects, _FORMS))
         seen = Counter(item for text in suspects.to_pylist() for item in personal_data(text).items())
         found, refuted = (
             {name: seen[name, verdict] for name in NAMES if seen[name, verdict]} for verdict in (True, False)
@@ -97,8 +103,7 @@ def mask_levels(levels: pa.DictionaryArray) -> pa.DictionaryArray:
     names = levels.dictionary
     if not pc.any(pc.match_substring_regex(names, HINTS)).as_py():
         return levels
-    safe = pa.array([_safe(name) for name in names.to_pylist()], pa.string())
-    return pa.DictionaryArray.from_arrays(levels.indices, safe).dictionary_decode().dictionary_encode()
+    return relabelled(levels.indices, pa.array([_safe(name) for name in names.to_pylist()], pa.string()))
 
 
 def _safe(level: str) -> str:

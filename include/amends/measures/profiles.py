@@ -11,12 +11,15 @@ import numpy as np
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats
 
+SLICE = 65_536
+"""Rows of a column worked on at a time: its temporaries stay in the processor's cache. Part of a digest's
+identity, since sums are added slice by slice."""
 BINS = 16_384
 """Bins of a numeric column's grid (Wasserstein bounds are at most about 8 / BINS of a deviation wide)."""
 MAX_LEVELS = 10_000
 """Levels of a categorical column that are counted one by one; the rest share an overflow count."""
-
-
+COUNT_KINDS = ("<u1", "<u2", "<u4", "<i8")
+"""How :func:`pack_counts` may write a count."""
 LARGEST = 1e140
 """Numbers beyond this count as infinite: the sum of their squares would be."""
 
@@ -40,10 +43,17 @@ class Axis:
 
     def bins(self, numbers: Floats) -> Counts:
         """Bin number of each finite number."""
-        away = numbers - self.mean
-        units = away / (self.sd + np.abs(away))
-        indices: Counts = np.clip(((units + 1.0) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
-        return indices
+        return self.bins_of(numbers - self.mean)
+
+    def bins_of(self, away: Floats) -> Counts:
+        """Bin number of each finite number, from how far it is from the mean."""
+        units = np.abs(away)
+        units += self.sd
+        np.divide(away, units, out=units)
+        units += 1.0
+        units *= BINS / 2
+        indices: Counts = units.astype(np.int64)
+        return np.minimum(indices, BINS - 1, out=indices)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,18 +80,9 @@ class NumericProfile:
     @classmethod
     def of(cls, axis: Axis, numbers: Floats, unreadable: int = 0) -> "NumericProfile":
         """Profile numbers on an axis."""
-        nulls = int(np.isnan(numbers).sum())
-        kept = numbers[np.abs(numbers) <= LARGEST]
-        bins, away = axis.bins(kept), kept - axis.mean
-        return cls(
-            axis=axis, count=len(kept), nulls=nulls - unreadable, unreadable=unreadable,
-            non_finite=len(numbers) - nulls - len(kept),
-            minimum=float(kept.min()) if len(kept) else None,
-            maximum=float(kept.max()) if len(kept) else None,
-            shift=float(away.sum()), square=float(np.square(away).sum()),
-            counts=np.bincount(bins, minlength=BINS).astype(np.int64),
-            sums=np.bincount(bins, weights=kept, minlength=BINS).astype(np.float64),
-        )  # fmt: skip
+        tally = NumericTally(axis)
+        tally.add(numbers, unreadable)
+        return tally.profile()
 
     @property
     def mean(self) -> float | None:
@@ -139,19 +140,86 @@ class NumericProfile:
             "non_finite": self.non_finite, "unreadable": self.unreadable,
             "minimum": self.minimum, "maximum": self.maximum,
             "shift": self.shift, "square": self.square,
-            "bins": pack(used, "<i4"),
-            "counts": pack(self.counts[used], "<i8"), "sums": pack(self.sums[used], "<f8"),
+            "bins": pack(used, "<u2"),
+            "counts": pack_counts(self.counts[used]), "sums": pack(self.sums[used], "<f8"),
         }  # fmt: skip
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "NumericProfile":
         """Rebuild a profile from :meth:`document`."""
         counts, sums = np.zeros(BINS, np.int64), np.zeros(BINS)
-        used = unpack(document["bins"], "<i4")
-        counts[used], sums[used] = unpack(document["counts"], "<i8"), unpack(document["sums"], "<f8")
+        used = unpack(document["bins"], "<u2")
+        counts[used], sums[used] = unpack_counts(document["counts"]), unpack(document["sums"], "<f8")
         plain = ("count", "nulls", "non_finite", "unreadable", "minimum", "maximum", "shift", "square")
         values: dict[str, Any] = {name: document[name] for name in plain}
         return cls(axis=Axis(document["mean"], document["sd"]), counts=counts, sums=sums, **values)
+
+
+class NumericTally:
+    """A numeric column's profile in the making: rows are added in place, in the order they are read."""
+
+    def __init__(self, axis: Axis | None) -> None:
+        """Take the axis; None: the first SLICE rows fix it."""
+        self._axis, self._waiting = axis, list[Floats]()
+        self._rows = self._count = self._nulls = self._unreadable = 0
+        self._shift = self._square = 0.0
+        self._low, self._high = math.inf, -math.inf
+        self._counts, self._sums = np.zeros(BINS, np.int64), np.zeros(BINS)
+
+    def add(self, numbers: Floats, unreadable: int = 0) -> int:
+        """Count more rows; returns how many are null.
+
+        :param unreadable: how many of the NaN were there but are no numbers.
+        """
+        before = self._nulls
+        self._unreadable += unreadable
+        self._rows += len(numbers)
+        self._nulls += int(np.count_nonzero(np.isnan(numbers))) - unreadable
+        if self._axis is None:
+            self._waiting.append(numbers)
+            if self._rows >= SLICE:
+                self._fix_axis()
+        else:
+            self._count_all(self._axis, numbers)
+        return self._nulls - before
+
+    def profile(self) -> NumericProfile:
+        """Return the profile of all rows so far."""
+        axis = self._axis or self._fix_axis()
+        return NumericProfile(
+            axis=axis, count=self._count, nulls=self._nulls, unreadable=self._unreadable,
+            non_finite=self._rows - self._nulls - self._unreadable - self._count,
+            minimum=self._low if self._count else None, maximum=self._high if self._count else None,
+            shift=self._shift, square=self._square, counts=self._counts, sums=self._sums,
+        )  # fmt: skip
+
+    def _fix_axis(self) -> Axis:
+        numbers = np.concatenate([np.empty(0), *self._waiting])
+        self._waiting.clear()
+        axis = self._axis = Axis.around(numbers[:SLICE])
+        self._count_all(axis, numbers)
+        return axis
+
+    def _count_all(self, axis: Axis, numbers: Floats) -> None:
+        for start in range(0, len(numbers), SLICE):
+            self._count_slice(axis, numbers[start : start + SLICE])
+
+    def _count_slice(self, axis: Axis, numbers: Floats) -> None:
+        with np.errstate(invalid="ignore"):
+            low, high = numbers.min(), numbers.max()
+        if not (low >= -LARGEST and high <= LARGEST):  # one is NaN, infinite or too large
+            numbers = numbers[np.abs(numbers) <= LARGEST]
+            if not len(numbers):
+                return
+            low, high = numbers.min(), numbers.max()
+        self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
+        away = numbers - axis.mean
+        bins = axis.bins_of(away)
+        self._count += len(numbers)
+        self._counts += np.bincount(bins, minlength=BINS)
+        self._sums += np.bincount(bins, weights=numbers, minlength=BINS)
+        self._shift += float(away.sum())
+        self._square += float(np.square(away, out=away).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,3 +263,18 @@ def pack(numbers: Any, kind: str) -> str:
 def unpack(text: str, kind: str) -> Any:
     """Read an array that :func:`pack` wrote."""
     return np.frombuffer(base64.b64decode(text), dtype=kind)
+
+
+def pack_counts(counts: Counts) -> dict[str, str]:
+    """Write counts in the fewest of 1, 2, 4 or 8 bytes each that hold them all."""
+    kind = next(kind for kind in COUNT_KINDS if counts.max(initial=0) <= np.iinfo(kind).max)
+    return {kind: pack(counts, kind)}
+
+
+def unpack_counts(document: Mapping[str, str]) -> Counts:
+    """Read counts that :func:`pack_counts` wrote."""
+    [(kind, text)] = document.items()
+    if kind not in COUNT_KINDS:
+        raise ValueError(kind)
+    counts: Counts = unpack(text, kind).astype(np.int64)
+    return counts

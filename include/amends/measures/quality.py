@@ -6,17 +6,13 @@ from amends.domain.findings import Category
 from amends.domain.spec import ModelSpec
 from amends.measures.digests import WindowDigest
 from amends.measures.proportions import newcombe, wilson
+from amends.measures.quality_calendar import Courses, burst_check, label_checks, volume_checks
 from amends.measures.quality_columns import categorical_checks, numeric_checks
 from amends.measures.quality_pairs import swapped_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
+from amends.measures.quality_schema import schema_checks
 from amends.measures.quality_shapes import shape_checks
 from amends.measures.quality_window import decision_checks, lasting, seconds, time_checks
-
-FAMILIES = {
-    "number": ("int", "uint", "float", "double", "halffloat", "decimal", "bool"),
-    "text": ("string", "large_string", "dictionary"),
-    "time": ("timestamp", "date", "time"),
-}
 
 
 def quality_checks(
@@ -28,9 +24,10 @@ def quality_checks(
     """
     both = reference, current
     return [
-        *_schema(spec, *both),
+        *schema_checks(spec, *both),
         *_nulls(spec, *both, limits),
         *_rows(spec, *both, limits),
+        *volume_checks(*both, limits),
         *time_checks(spec, *both),
         *decision_checks(spec, *both, limits),
         *_labels(spec, *both, limits),
@@ -38,41 +35,14 @@ def quality_checks(
     ]
 
 
-def _schema(spec: ModelSpec, reference: WindowDigest, current: WindowDigest) -> Iterator[Check]:
-    for name in spec.columns.all:
-        if name not in current.types:
-            yield at_most(
-                "column_missing", name, 1.0, 0.0, n=current.rows, note="the window lacks this column"
-            )
-        elif name in reference.types and current.nulls.get(name, 0) < current.rows:
-            before, now = (one.types[name] for one in (reference, current))
-            changed = float(family(before) != family(now))
-            note = f"the column arrived as {now}, was {before}"
-            yield at_most("type_changed", name, changed, 0.0, n=current.rows, note=note)
-    new = sorted(set(current.types) - set(reference.types))
-    gone = sorted(set(reference.types) - set(current.types) - set(spec.columns.all))
-    if new or gone:
-        note = f"{len(new)} columns are new and {len(gone)} are gone; the model uses none of them"
-        yield Check(
-            metric="unused_columns_changed", column=None, value=float(len(new) + len(gone)), note=note
-        )
-
-
-def family(kind: str) -> str:
-    """Family of an Arrow type: int64 and double are both numbers, so that a widened column is not retyped."""
-    for name, prefixes in FAMILIES.items():
-        if kind.startswith(prefixes):
-            return name
-    return kind
-
-
 def _nulls(
     spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
 ) -> Iterator[Check]:
     c = spec.columns
     required = {c.id, c.timestamp, c.score, c.predicted_label}
+    courses = Courses.of(reference, current)
     for name in c.all:
-        if name == c.label or name not in current.types:
+        if name in {c.label, c.latency, c.error} or name not in current.types:
             continue
         hits, before = current.nulls[name], reference.nulls.get(name, 0)
         if name in required:
@@ -82,11 +52,14 @@ def _nulls(
             interval = newcombe(hits, current.rows, before, reference.rows)
             kind, value = "null_increase", hits / current.rows - before / reference.rows
             limit = limits["null_increase" if before else "null_increase_from_none"]
+        course = courses.null_course(name) if value > limit else ""
         yield at_most(
             kind, name, value, limit, interval=interval, n=current.rows,
             reference_value=0.0, note=f"{hits} of {current.rows} values are null, "
-            f"{before} of {reference.rows} in the reference",
+            f"{before} of {reference.rows} in the reference{course}",
         )  # fmt: skip
+        if hits and interval[0] <= limit:
+            yield from burst_check(name, courses, limits)
 
 
 def _rows(spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits) -> Iterator[Check]:
@@ -129,6 +102,7 @@ def _labels(
         value=current.labelled / current.rows, reference_value=reference.labelled / reference.rows,
         n=current.rows, note=f"{current.labelled} of {current.rows} rows have their label",
     )  # fmt: skip
+    yield from label_checks(spec, current, limits)
     if name in current.categorical and reference.labelled:
         yield from _classes(
             name, reference.categorical[name].counts, current.categorical[name].counts, limits
@@ -158,6 +132,8 @@ def _columns(
     score, binary = spec.columns.score, spec.task == "binary_classification"
     length = lasting(reference, current)
     for name, profile in current.numeric.items():
+        if name == spec.columns.latency:
+            continue  # slow answers are the service's, and judged there
         before = reference.numeric[name]
         bounded = binary and name == score
         yield from numeric_checks(name, before, profile, limits, bounded=bounded, lasting=length)

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from amends.measures.arrow import Floats
 from amends.measures.profiles import BINS, CategoricalProfile, NumericProfile
 from amends.measures.proportions import wilson
+from amends.measures.quality_levels import level_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 
 SLICES = 100
@@ -25,7 +27,8 @@ UNITS = {
     "hours and seconds": 3600.0,
     "days and hours": 24.0,
     "shares and percent, or cents and whole units": 100.0,
-    "a thousand": 1000.0,
+    "millimetres and centimetres, or a decimal place": 10.0,
+    "seconds and milliseconds, or a thousand": 1000.0,
     "a million": 1e6,
 }
 """Known factors between units of measure (BIPM SI brochure; NIST SP 811)."""
@@ -46,6 +49,7 @@ USUAL_GAPS = 3
 SURE = 4
 """Standard errors that a ratio has to be beyond the limit by."""
 MOST_GRAIN = 0.75
+EIGHTH = 8
 FLAG_LEVELS = 2
 HOLD = 1.5
 """How much longer than in all of the reference a value holds that the calendar does not explain."""
@@ -55,8 +59,6 @@ CALENDAR_MARGIN = 5
 """Widths for such a column: months 5 to 7 say nothing against month 10, but something against 99."""
 LEAST_VALUES = 100
 """Values under which the shape of a column is not known well enough to speak of its unit."""
-SMALL_CELL = 11
-"""Levels in fewer rows are not named: they could point to a person (CMS cell size policy)."""
 
 
 def numeric_checks(
@@ -129,7 +131,7 @@ def _unit(name: str, reference: NumericProfile, current: NumericProfile, limits:
     if min(reference.count, current.count) < LEAST_VALUES:
         blind = f"fewer than {LEAST_VALUES} values: too few to speak of a unit"
         return Check(metric="unit_factor", column=name, value=1.0, n=current.count, blind=blind)
-    before, now = reference.slices(SLICES), current.slices(SLICES)
+    before, now = slices_of(reference), slices_of(current)
     rows = reference.count, current.count
     factor, said = unit_factor(
         before, now, limits, rows=rows, grain=float(bin_width(current, np.median(now)))
@@ -168,11 +170,12 @@ def unit_factor(
     old, new = before[TRIM], now[TRIM]
     scale = deviation(old)
     size = float(np.abs(old).mean())
-    if scale == 0 or 2 * np.count_nonzero(old) < len(old) or misfit(new, old, scale) < limits["unit_moved"]:
+    moved = misfit(new, old, scale) if scale else 0.0
+    if scale == 0 or 2 * np.count_nonzero(old) < len(old) or moved < limits["unit_moved"]:
         return 1.0, "values lie where they lay"
     factor = float(np.abs(new).mean()) / size
     for word, (slope, offset) in AFFINE.items():
-        if misfit((new - offset) / slope, old, scale) <= limits["unit_misfit"] / 2:
+        if misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0):
             return factor, f"the scale changed {word}"
     if factor == 0:
         return 1.0, "values moved to zero"
@@ -187,6 +190,16 @@ def unit_factor(
     return factor, f"every value is {factor:.5g} times what it was" + (f" ({known})" if known else "")
 
 
+_SLICES: WeakKeyDictionary[NumericProfile, Floats] = WeakKeyDictionary()
+
+
+def slices_of(profile: NumericProfile) -> Floats:
+    """SLICES quantile-slice means of a profile; several checks ask for them, so they are kept with it."""
+    if profile not in _SLICES:
+        _SLICES[profile] = profile.slices(SLICES)
+    return _SLICES[profile]
+
+
 def _variation(slices: Floats) -> float:
     return float(np.abs(slices).std() / (np.abs(slices).mean() or 1.0))
 
@@ -199,6 +212,15 @@ def deviation(slices: Floats) -> float:
 def misfit(new: Floats, old: Floats, scale: float) -> float:
     """Mean distance of two rows of quantiles, in units of a scale."""
     return float(np.abs(new - old).mean()) / scale
+
+
+def tolerance(moved: float, limits: Limits, most: float = 1.0) -> float:
+    """Misfit up to which a change that leaves no parameter to be fitted explains a move, in deviations.
+
+    Half of ``unit_misfit``, or an eighth of the move where that is more: a season may come on top of the
+    fault. At most ``most`` times ``unit_moved``.
+    """
+    return max(limits["unit_misfit"] / 2, min(moved / EIGHTH, most * limits["unit_moved"]))
 
 
 def _known(factor: float, tolerance: float) -> str:
@@ -268,21 +290,6 @@ def categorical_checks(
         blind = "the reference has too many levels to know them all"
         yield Check(metric="unseen_level_share", column=name, value=0.0, n=current.count, blind=blind)
         return
-    strange = {level: n for level, n in current.counts.items() if level not in reference.counts}
-    hits = sum(strange.values()) + current.overflow
-    rare = sum(1 for n in reference.counts.values() if n == 1) / reference.count
-    yield at_most(
-        "unseen_level_share", name, hits / current.count, limits["unseen_level_share"] + rare,
-        interval=wilson(hits, current.count), reference_value=rare, n=current.count,
-        note=f"{hits} values are of levels that the reference does not have" + _recoded(reference, strange),
-    )  # fmt: skip
+    yield from level_checks(name, reference, current, limits)
     commonest = max(reference.counts.values()) / reference.count
     yield _distinct(name, (len(current.counts), len(reference.counts)), commonest, current.count, lasting)
-
-
-def _recoded(reference: CategoricalProfile, strange: dict[str, int]) -> str:
-    plain = {level.strip().casefold() for level in reference.counts}
-    common = [level for level, n in strange.items() if n >= SMALL_CELL]
-    if common and all(level.strip().casefold() in plain for level in common):
-        return "; they differ from known ones by case or spaces only"
-    return ""

@@ -9,16 +9,19 @@ from amends.measures.profiles import CategoricalProfile, NumericProfile
 from amends.measures.quality_columns import (
     LEAST_VALUES,
     MOST_GRAIN,
-    SLICES,
     TRIM,
     bin_width,
     deviation,
     misfit,
+    slices_of,
 )
 from amends.measures.quality_record import Check, Limits, at_most
 
 LIKENESS = 3
 """A column looks like another when it is so many times as near to that one's past as to its own."""
+
+FAR = 1.8
+"""Deviations of a move beyond which a season on top of it is no longer forgiven by more."""
 
 Distance = Callable[[str, str], float | None]
 """How far the window's column is from the reference's other one; None where that cannot be said."""
@@ -44,7 +47,7 @@ def _swapped(names: list[str], distance: Distance, least: float) -> Iterator[Che
     for pair in combinations(moved, 2):
         crossed = [distance(*pair), distance(*reversed(pair))]
         near = (None not in crossed) and all(
-            away is not None and away * LIKENESS <= min(moved[name], 1.0)
+            away is not None and away * LIKENESS <= min(moved[name], FAR)
             for away, name in zip(crossed, pair, strict=True)
         )
         if near:
@@ -55,8 +58,8 @@ def _swapped(names: list[str], distance: Distance, least: float) -> Iterator[Che
 
 def _between_numbers(before: Mapping[str, NumericProfile], now: Mapping[str, NumericProfile]) -> Distance:
     """Mean distance of the middle quantiles, in mean absolute deviations of the reference's column."""
-    old = {name: profile.slices(SLICES)[TRIM] for name, profile in before.items() if profile.count}
-    new = {name: profile.slices(SLICES)[TRIM] for name, profile in now.items() if profile.count}
+    old = {name: slices_of(profile)[TRIM] for name, profile in before.items() if profile.count}
+    new = {name: slices_of(profile)[TRIM] for name, profile in now.items() if profile.count}
 
     def distance(mine: str, other: str) -> float | None:
         scale = deviation(old[other])

@@ -8,7 +8,16 @@ import numpy as np
 from amends.measures.arrow import Counts, Floats
 from amends.measures.profiles import NumericProfile
 from amends.measures.proportions import wilson
-from amends.measures.quality_columns import LEAST_VALUES, SLICES, TRIM, bin_width, deviation, misfit
+from amends.measures.quality_columns import (
+    LEAST_VALUES,
+    TRIM,
+    bin_width,
+    deviation,
+    misfit,
+    slices_of,
+    tolerance,
+)
+from amends.measures.quality_mixture import mixture_check
 from amends.measures.quality_record import Check, Limits, at_most
 
 TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {
@@ -36,6 +45,7 @@ def shape_checks(
     if min(reference.count, current.count) < LEAST_VALUES:
         return
     yield _repeated(name, reference, current, limits)
+    yield from mixture_check(name, reference, current, limits)
     if reference.minimum != reference.maximum:
         yield _transformed(name, reference, current, limits)
         yield from _fractions(name, reference, current, limits)
@@ -48,11 +58,12 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
     """
     before = reference.counts / reference.count
     rise = current.counts / current.count - before
-    second, spot = np.argsort(rise)[-2:]
+    spot = int(np.argmax(rise))
+    second = np.delete(rise, spot).max()
     hits, commonest = int(current.counts[spot]), float(before.max())
     limit = min(max(limits["repeated_value_share"], OFTEN * commonest), 1.0)
     value = float(current.sums[spot]) / max(hits, 1)
-    alone = rise[second] <= rise[spot] / OFTEN
+    alone = second <= rise[spot] / OFTEN
     if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
         hits = 0
     return at_most(
@@ -63,9 +74,9 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
 
 
 def _transformed(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
-    now = current.slices(SLICES)
+    now = slices_of(current)
     grain = float(bin_width(current, np.median(now)))
-    said = transform(reference.slices(SLICES), now, limits, grain)
+    said = transform(slices_of(reference), now, limits, grain)
     note = f"values lie as the reference's would {said}" if said else "values are not a function of old ones"
     return at_most("transformed", name, float(bool(said)), 0.0, n=current.count, note=note)
 
@@ -74,22 +85,24 @@ def transform(before: Floats, now: Floats, limits: Limits, grain: float = 0.0) -
     """Name the function that takes the reference's quantiles to the window's; empty where none does.
 
     The values have to have moved by ``unit_moved`` of the reference's mean absolute deviation, and to lie
-    within half of ``unit_misfit`` of the transformed ones, in deviations of these.
+    within :func:`tolerance` of the transformed ones, in deviations of these.
 
     :param before: quantile-slice means of the reference, sorted; ``now`` likewise.
     :param grain: what ``now`` does not resolve; it widens the misfit, at most to ``unit_misfit``.
     """
     old, new = before[TRIM], now[TRIM]
-    scale, misfits = deviation(old), limits["unit_misfit"]
-    if scale == 0 or misfit(new, old, scale) < limits["unit_moved"]:
+    scale = deviation(old)
+    moved = misfit(new, old, scale) if scale else 0.0
+    if moved < limits["unit_moved"]:
         return ""
+    allowed = tolerance(moved, limits)
     for word, function in TRANSFORMS.items():
         with np.errstate(invalid="ignore", divide="ignore"):
             wanted = function(old)
         if not np.isfinite(wanted).all() or not deviation(wanted):
             continue
-        blur = min(grain / deviation(wanted) / 2, misfits / 2)
-        if misfit(new, wanted, deviation(wanted)) <= misfits / 2 + blur:
+        blur = min(grain / deviation(wanted) / 2, limits["unit_misfit"] / 2)
+        if misfit(new, wanted, deviation(wanted)) <= allowed + blur:
             return word
     return ""
 
@@ -101,7 +114,7 @@ def _fractions(
     means, _ = _used(reference)
     if len(means) < FEW or not _whole(means).all():
         return
-    old, new = reference.slices(SLICES)[TRIM], current.slices(SLICES)[TRIM]
+    old, new = slices_of(reference)[TRIM], slices_of(current)[TRIM]
     moved = misfit(new, old, deviation(old)) > limits["unit_misfit"] if deviation(old) else False
     values, counts = _used(current)
     fine = bin_width(current, values) < HALF

@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from amends.errors import DataError
-from amends.measures.arrow import Floats
+from amends.measures.arrow import Counts, Floats
+from amends.measures.identities import Keys, mixed
+from amends.measures.profiles import SLICE
 
 MOST_ROWS = 20_000
 MOST_CELLS = 2_000_000
 """Wide windows keep fewer rows: rows times columns stay under this."""
 KEY = "(key)"
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-Keys = npt.NDArray[np.uint64]
 
 
 def sample_rows(columns: int) -> int:
@@ -30,41 +28,18 @@ def sample_rows(columns: int) -> int:
     return max(min(MOST_ROWS, MOST_CELLS // max(columns, 1)), 1)
 
 
-def row_keys(ids: pa.Array, moments: pa.Array, score: Floats) -> Keys:
+def row_keys(ids: Keys, moments: pa.Array, score: Floats) -> Keys:
     """A number by row that looks drawn at random and is the same wherever the row is read.
 
-    From the id's bytes, the time and the score: one mixing of 64 bits each (splitmix64).
-    Source: Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators".
+    From the id's hash, the time and the score: one mixing of 64 bits each.
     """
-    micros = moments.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    key = _mixed(_hashed(ids) ^ _mixed(micros.view(np.uint64)))
-    return _mixed(key ^ _mixed(np.nan_to_num(score).view(np.uint64)))
-
-
-def _mixed(x: Keys) -> Keys:
-    with np.errstate(over="ignore"):
-        x = (x + _MULTIPLIER).astype(np.uint64)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
-
-
-def _hashed(texts: pa.Array) -> Keys:
-    """Hash texts by their bytes and places: no two texts that people write give one number."""
-    texts = texts.cast(pa.large_binary()).fill_null(b"")
-    _, offsets, data = texts.buffers()
-    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    found = np.zeros(len(texts), np.uint64)
-    lengths = np.diff(ends)
-    total = int(ends[-1] - ends[0])
-    if total == 0:
-        return found
-    octets = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-    place = np.arange(total) - np.repeat(ends[:-1] - ends[0], lengths)
-    weighed = _mixed((octets.astype(np.uint64) << np.uint64(32)) ^ place.astype(np.uint64))
-    filled = lengths > 0
-    found[filled] = np.add.reduceat(weighed, (ends[:-1] - ends[0])[filled])
-    return found
+    micros = moments.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    scores = np.nan_to_num(score).view(np.uint64)
+    keys = np.empty(len(ids), np.uint64)
+    for start in range(0, len(ids), SLICE):
+        part = slice(start, start + SLICE)
+        keys[part] = mixed(mixed(ids[part] ^ mixed(micros[part].view(np.uint64))) ^ scores[part])
+    return keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +53,10 @@ class Sample:
     size: int
     rows: pa.Table
 
-    @property
-    def bar(self) -> int:
-        """A row whose key is at or over this is not kept."""
-        return int(self.rows.column(KEY)[-1].as_py()) if self.rows.num_rows >= self.size else 2**64 - 1
+    @classmethod
+    def none(cls) -> "Sample":
+        """A sample of no rows and no columns."""
+        return cls(0, pa.table({KEY: pa.array([], pa.uint64())}))
 
     def merge(self, other: "Sample") -> "Sample":
         """Sample of both windows' rows. :raises DataError: they hold other columns."""
@@ -114,3 +89,32 @@ def smallest(rows: pa.Table, size: int) -> pa.Table:
     keys = rows.column(KEY).to_numpy()
     order = np.argsort(keys, kind="stable")[:size]
     return rows.take(pa.array(order)).combine_chunks()
+
+
+class SampleTally:
+    """A window's sample in the making."""
+
+    def __init__(self, columns: int) -> None:
+        """Take how many columns a row has."""
+        self._size = sample_rows(columns)
+        self._pieces: list[pa.Table] = []
+        self._bar = np.uint64(2**64 - 1)
+
+    def drawn(self, keys: Keys) -> Counts:
+        """Numbers of the rows that may be in the sample, in order."""
+        low = np.flatnonzero(keys < self._bar)
+        if len(low) > self._size:
+            bar = np.partition(keys[low], self._size)[self._size]
+            low = low[keys[low] <= bar]
+        return low
+
+    def add(self, rows: pa.Table) -> None:
+        """Take the rows that were drawn."""
+        self._pieces.append(rows)
+        if sum(piece.num_rows for piece in self._pieces) > 2 * self._size:
+            kept = smallest(pa.concat_tables(self._pieces), self._size)
+            self._pieces, self._bar = [kept], np.uint64(kept.column(KEY)[-1].as_py())
+
+    def sample(self) -> Sample:
+        """Return the sample of all rows so far."""
+        return Sample(self._size, smallest(pa.concat_tables(self._pieces), self._size))

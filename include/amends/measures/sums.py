@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from amends.measures.arrow import Floats
-from amends.measures.counting import Key, cells_of
+from amends.measures.counting import Cells, Key
 
 CLASSIFICATION = ("rows", "score", "score_squared")
 REGRESSION = ("rows", "error", "error_squared", "error_absolute")
@@ -14,15 +13,16 @@ REGRESSION = ("rows", "error", "error_squared", "error_absolute")
 finite error (label less prediction)."""
 
 
-def sums_by_group(columns: Sequence[pa.DictionaryArray | None], terms: Floats) -> dict[Key, Floats]:
-    """Add up terms by all columns jointly.
+def sums_by_group(cells: Cells, terms: Sequence[Floats]) -> dict[Key, Floats]:
+    """Add up terms by group.
 
-    :param terms: shape (terms, rows); rows in which one is not finite are left out.
+    :param terms: numbers by row; rows in which one is not finite are left out.
     :returns: by group ``(rows, sum of each term...)``.
     """
-    keys, place = cells_of(columns, terms.shape[1])
-    kept = np.isfinite(terms).all(axis=0)
-    place, terms = place[kept], terms[:, kept]
+    keys, place = cells.keys, cells.place
+    kept = np.logical_and.reduce([np.isfinite(one) for one in terms])
+    if not kept.all():
+        place, terms = place[kept], [one[kept] for one in terms]
     found = np.vstack(
         [
             np.bincount(place, minlength=len(keys)),

@@ -66,6 +66,6 @@ def _source(spec: "ModelSpec") -> "WindowSource":
         return ParquetWindows(str(spec.source.path))
     from airflow.sdk import BaseHook
 
-    from amends.adapters.postgres_windows import PostgresWindows
+    from amends.adapters.postgres_quality import CountingPostgresWindows
 
-    return PostgresWindows(dsn_of(BaseHook.get_connection(str(spec.source.connection))))
+    return CountingPostgresWindows(dsn_of(BaseHook.get_connection(str(spec.source.connection))))

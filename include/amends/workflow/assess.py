@@ -1,4 +1,4 @@
-"""Assess a window against its reference: quality, drift, performance, fairness, leaks; then decide."""
+"""Assess a window against its reference, from its rows' quality to its service's health; then decide."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +22,8 @@ from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
 from amends.workflow.judge_leaks import judge_leaks
 from amends.workflow.judge_performance import judge_performance
+from amends.workflow.judge_proxies import judge_proxies
+from amends.workflow.judge_service import judge_service
 
 
 def digest_window(
@@ -31,7 +33,8 @@ def digest_window(
 
     :param like: the reference's digest, whose grid the window has to share; None for the reference itself.
     """
-    return digest_batches(spec, source.batches(spec, window), like.grid if like else None)
+    parts = getattr(source, "parts", source.batches)
+    return digest_batches(spec, parts(spec, window), like.grid if like else None)
 
 
 def assess(
@@ -47,13 +50,18 @@ def assess(
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
     require_comparable(spec, reference, current)
     believed = tuple(quality.check(spec, reference, current))
+    broken = _broken(believed)
+    drift = judge_drift(spec, policy, reference, current, broken)
+    moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
     findings = (
         *believed,
-        *judge_drift(spec, policy, reference, current, _broken(believed)),
-        *judge_attribution(spec, policy, reference, current, _broken(believed)),
+        *drift,
+        *judge_attribution(spec, policy, reference, current, broken),
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),
+        *judge_proxies(spec, policy, reference, current, broken=broken, drifted=moved),
+        *judge_service(spec, policy, reference, current),
     )
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
         scores = scores_of(reference), scores_of(current)

@@ -1,196 +1,263 @@
-"""Findings on fairness: gaps between groups as they stand, and how they changed."""
+"""Findings on fairness: gaps between groups in decisions and errors, of each attribute and intersection."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from amends.domain.decision import CHANGE
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
 from amends.measures.digests import WindowDigest
 from amends.measures.fairness import (
-    GroupRate,
-    decisions,
-    extremes,
-    gap,
-    group_rates,
-    ratio_interval,
+    GROUP,
+    MOST_GROUPS,
+    SMALL_CELL,
+    Coded,
+    Grouped,
+    attribute_sets,
+    coded,
+    favourable,
+    grouped,
 )
+from amends.measures.group_errors import expected_gap, group_calibration
+from amends.measures.groups import NOBODY, GroupMeasure, differences, shares
 from amends.measures.performance import two_sided
-from amends.measures.proportions import newcombe
 from amends.ports import FairnessMetrics
+from amends.workflow.group_gaps import PAIR, REPORTED, Asked, finding, judge_change, judge_standing, too_few
+from amends.workflow.judge_group_errors import judge_group_errors
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-BASES = {
-    "selection_rate": ("count", "fairness.min_group"),
-    "true_positive_rate": ("positives", "fairness.min_class"),
-    "false_positive_rate": ("negatives", "fairness.min_class"),
-}
-"""Rate, the rows it rests on, and the policy's least number of those."""
+NEVER = 1.0
+"""A limit on a gap in rates that no gap exceeds: the gap is reported and raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which rate of which attributes is judged, and how wide its intervals are."""
+class _Metric:
+    """A rate, what it rests on, the policy's least number of those, and its limits (None: reported only)."""
 
-    names: tuple[str, ...]
-    rate: str
-    z: float
+    key: str
+    base: str
+    least: str
+    limit: str | None
+    rise: str | None
+    ratio: bool = False
+
+
+METRICS = (
+    _Metric(
+        "selection_rate", "count", "fairness.min_group", "fairness.selection_ratio", "fairness.gap_rise", True
+    ),
+    _Metric("selection_rate", "count", "fairness.min_group", None, None),
+    _Metric(
+        "true_positive_rate", "positives", "fairness.min_class",
+        "fairness.rate_difference", "fairness.gap_rise",
+    ),
+    _Metric(
+        "false_positive_rate", "negatives", "fairness.min_class",
+        "fairness.rate_difference", "fairness.gap_rise",
+    ),
+    _Metric("false_negative_rate", "positives", "fairness.min_class", None, None),
+    _Metric(
+        "precision", "selected", "fairness.min_class",
+        "fairness.precision_difference", "fairness.precision_gap_rise",
+    ),
+    _Metric(
+        "calibration", "labelled", "fairness.min_group",
+        "fairness.calibration_difference", "fairness.calibration_gap_rise",
+    ),
+)  # fmt: skip
+"""What is judged of every attribute and intersection. Selection-rate ratio, true and false positive rate may
+breach by default. The gap in false negative rates is that in true positive rates, and the selection-rate
+difference says what the ratio says: they are reported. Precision and calibration differ between groups
+wherever base rates and error rates are alike (Chouldechova 2017): they are reported, too, until a policy sets
+a limit under 1."""
+ODDS = ("true_positive_rate", "false_positive_rate")
+SHOWN = 0.005
+"""Share of rows without a group from which a finding says so."""
+SPOKEN = {"calibration": "mean score less outcome"}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Read:
+    """A window's digest, and its decisions and labels as 0 and 1."""
+
+    digest: WindowDigest
+    coded: Coded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Gap:
-    """The widest gap in a rate: between which groups, what it was before, who was too few to be judged."""
+class _Set:
+    """One attribute or intersection: its groups now and before, and their rates by Fairlearn."""
 
     names: tuple[str, ...]
-    rate: str
-    low: GroupRate
-    high: GroupRate
-    low_before: GroupRate | None
-    high_before: GroupRate | None
-    z: float
-    left_out: str
-
-    @property
-    def spoken(self) -> str:
-        return self.rate.replace("_", " ")
+    groups: Grouped
+    before: dict[str, GroupMeasure]
+    now: dict[str, GroupMeasure]
 
 
 def judge_fairness(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest, metrics: FairnessMetrics
 ) -> list[Finding]:
-    """Judge every sensitive attribute and every pair of them.
+    """Judge every sensitive attribute, every pair of them, and of three or more all of them together.
 
-    Where ``favourable_label`` is null no decision about a person is made, and nothing is raised.
+    Where ``favourable_label`` is null no decision about a person is made, and nothing is raised. A regression
+    has no favourable label: its errors are judged wherever sensitive attributes are named.
     """
-    attributes = spec.columns.sensitive
-    if spec.favourable_label is None or spec.task == "regression":
+    sets = attribute_sets(spec.columns.sensitive)
+    if spec.task == "regression":
+        return judge_group_errors(policy, spec, reference, current, sets)
+    if spec.favourable_label is None or not sets:
         return []
+    try:
+        windows = tuple(_Read(one, coded(spec, one)) for one in (reference, current))
+    except DataError as error:
+        return [_plain(names, Verdict.ERROR, str(error)) for names in sets if len(names) == 1]
     findings: list[Finding] = []
-    frames: dict[tuple[str, ...], list[pd.DataFrame]] = {}
-    for names in (*((one,) for one in attributes), *combinations(attributes, 2)):
-        try:
-            frames[names] = [
-                metrics.by_group(decisions(spec, one, names), names) for one in (reference, current)
-            ]
-        except DataError as error:
-            findings.append(_finding(names, "selection_rate_ratio", Verdict.ERROR, str(error)))
-    z = _z(policy, [now for _, now in frames.values()])
-    for names, pair in frames.items():
-        for rate in BASES:
-            findings += _judge(spec, policy, _Asked(names, rate, z), pair)
+    judged: list[tuple[_Set, list[Asked]]] = []
+    for names in sets:
+        one, obstacle = _rated(spec, policy, names, windows, metrics)
+        findings += [obstacle] if obstacle else []
+        judged += [(one, _asked(policy, one))] if one else []
+    for one, asked in _shared(policy, judged):
+        findings += _judge(policy, windows, one, asked)
     return findings
 
 
-def _z(policy: Policy, frames: "list[pd.DataFrame]") -> float:
-    """Normal quantile that all comparisons share: each pair of groups, by each rate, standing and changed."""
-    least = policy.limit("fairness.min_group")
-    pairs = sum(math.comb(int((frame["count"] >= least).sum()), 2) for frame in frames)
-    return two_sided(policy.limit("fairness.confidence"), pairs * len(BASES) * 2)
+def _rated(
+    spec: ModelSpec, policy: Policy, names: tuple[str, ...], windows: Sequence[_Read],
+    metrics: FairnessMetrics,
+) -> tuple[_Set | None, Finding | None]:  # fmt: skip
+    """Count and rate the groups, or say why that cannot be done."""
+    least = min(_least(policy, "fairness.min_group"), _least(policy, "fairness.min_class"))
+    before, now = (grouped(window.coded, names, least) for window in windows)
+    spoken = " & ".join(names)
+    if not now.totals["count"][1]:
+        known = "decision is" if not now.totals["count"][0] else f"{spoken} is"
+        return None, _plain(names, Verdict.NO_DATA, f"no {known} recorded in the window")
+    try:
+        rates = [_rates(spec, one, metrics) for one in (before, now)]
+    except DataError as error:
+        return None, _plain(names, Verdict.ERROR, str(error))
+    for one, window, groups in zip(rates, windows, (before, now), strict=True):
+        one["calibration"] = group_calibration(spec, window.digest, names).among(groups.names)
+    return _Set(names=names, groups=now, before=rates[0], now=rates[1]), None
 
 
-def _judge(spec: ModelSpec, policy: Policy, asked: _Asked, frames: "list[pd.DataFrame]") -> Iterator[Finding]:
-    names, rate = asked.names, asked.rate
-    base, least_name = BASES[rate]
-    least = int(policy.limit(least_name))
-    standing = "selection_rate_ratio" if rate == "selection_rate" else f"{rate}_difference"
-    flipped = rate == "selection_rate" and str(spec.favourable_label) == "0"
-    before, now = (group_rates(frame, names, rate, base, flipped=flipped) for frame in frames)
-    judged = {group: one for group, one in now.items() if one.rows >= least}
-    if not any(one.rows for one in now.values()):
-        yield _finding(names, standing, Verdict.NO_DATA, "no label has arrived yet")
-        return
-    if len(judged) < 2:  # noqa: PLR2004 - a gap needs two groups
-        reason = f"fewer than two groups have the {least} rows that a {rate.replace('_', ' ')} has to rest on"
-        yield _finding(names, standing, Verdict.INCONCLUSIVE, reason)
-        return
-    low, high = extremes(judged.values())
-    small = ", ".join(sorted(one.name for group, one in now.items() if group not in judged)[:5])
-    older = {group: one for group, one in before.items() if one.rows >= least}
-    widest = _Gap(
-        names=names, rate=rate, low=low, high=high, z=asked.z,
-        low_before=older.get(low.group), high_before=older.get(high.group),
-        left_out=f"; left out, under {least} rows: {small}" if small else "",
+def _least(policy: Policy, name: str) -> int:
+    """No policy lets a finding rest on fewer people than may be shown."""
+    return max(int(policy.limit(name)), SMALL_CELL)
+
+
+def _rates(spec: ModelSpec, groups: Grouped, metrics: FairnessMetrics) -> dict[str, GroupMeasure]:
+    """Rates as shares of counts; the selection rate is that of the favourable decision."""
+    if not groups.names:
+        return dict.fromkeys((one.key for one in METRICS), NOBODY)
+    frame = metrics.by_group(groups.table, (GROUP,))
+    names = [groups.names[i] for i in frame[GROUP]]
+    found = {}
+    for one in METRICS:
+        if one.key in frame:
+            rows = frame[one.base].to_numpy()
+            hits = (frame[one.key].fillna(0.0).to_numpy() * rows).round()
+            flipped = one.key == "selection_rate" and favourable(spec) == "0"
+            found[one.key] = shares(names, rows - hits if flipped else hits, rows)
+    found["false_negative_rate"] = found["true_positive_rate"].complement()
+    return found
+
+
+def _asked(policy: Policy, one: _Set) -> list[Asked]:
+    """What is asked of one attribute or intersection, without the intervals' width yet."""
+    groups = one.groups
+    note = f"; {groups.unrecorded:.0%} of rows have no group" if groups.unrecorded >= SHOWN else ""
+    if groups.uncompared:
+        note += f"; not compared: {groups.uncompared} more, past the {MOST_GROUPS} largest or not told apart"
+    return [
+        Asked(
+            attribute=one.names, key=metric.key,
+            spoken=SPOKEN.get(metric.key, metric.key.replace("_", " ")),
+            least=_least(policy, metric.least), ratio=metric.ratio, floor=policy.limit("fairness.gap_rise"),
+            limit=_limit(policy, metric.limit), rise=_limit(policy, metric.rise),
+            totals=groups.totals[metric.base], names=(*groups.names, *groups.small), hidden=groups.hidden,
+            note=note, before=one.before[metric.key], now=one.now[metric.key],
+        )
+        for metric in METRICS
+    ]  # fmt: skip
+
+
+def _limit(policy: Policy, name: str | None) -> float | None:
+    limit = policy.limit(name) if name else None
+    return None if limit is None or (limit >= NEVER and name != "fairness.selection_ratio") else limit
+
+
+def _shared(policy: Policy, judged: Sequence[tuple[_Set, list[Asked]]]) -> Iterator[tuple[_Set, list[Asked]]]:
+    """Give every comparison its part of the chance to err (weighted Bonferroni).
+
+    Equal parts go to attributes and intersections, and within one of them to pairs of groups, rates, and
+    standing and change: an intersection of many groups does not blunt what is said of a single attribute.
+    """
+    counts = [sum(one.comparisons for one in asked) for _, asked in judged]
+    sets = sum(count > 0 for count in counts)
+    for (one, asked), count in zip(judged, counts, strict=True):
+        z = two_sided(policy.limit("fairness.confidence"), max(sets, 1) * max(count, 1))
+        yield one, [replace(each, z=z) for each in asked]
+
+
+def _judge(policy: Policy, windows: Sequence[_Read], one: _Set, asked: Sequence[Asked]) -> Iterator[Finding]:
+    """All findings of one attribute or intersection."""
+    problem = windows[1].coded.problem or windows[0].coded.problem
+    share, least = one.groups.labelled, policy.limit("performance.min_labelled_share")
+    for each, metric in zip(asked, METRICS, strict=True):
+        name = f"{each.key}_{'ratio' if each.ratio else 'difference'}"
+        if metric.base == "count":
+            yield from _gaps(each, metric)
+        elif problem:
+            yield finding(each, name, Verdict.ERROR, f"{problem}: label them as the decisions are")
+        elif not share:
+            yield finding(each, name, Verdict.NO_DATA, "no label has arrived yet")
+        elif share < least:
+            reason = f"only {share:.0%} of the labels have arrived, {least:.0%} are asked for"
+            yield finding(each, name, Verdict.INCONCLUSIVE, reason)
+        else:
+            yield from _gaps(each, metric)
+    if share >= least and not problem:
+        yield _equalized_odds([each for each in asked if each.key in ODDS])
+
+
+def _gaps(asked: Asked, metric: _Metric) -> Iterator[Finding]:
+    standing = judge_standing(asked)
+    if metric.key == "calibration" and len(asked.judged):
+        told = f"; {expected_gap(asked.judged):.3f} off on average over people"
+        standing = replace(standing, reason=standing.reason + told)
+    yield standing
+    if metric.rise:
+        yield judge_change(asked)
+
+
+def _equalized_odds(asked: Sequence[Asked]) -> Finding:
+    """The wider of the gaps in true and in false positive rate; its parts are judged by themselves.
+
+    ``max(max TPR - min TPR, max FPR - min FPR)``. Range [0, 1]; 0 is parity in both.
+    Source: Hardt, Price, Srebro (2016), "Equality of Opportunity in Supervised Learning".
+    """
+    metric = "equalized_odds_difference"
+    small = [each for each in asked if len(each.judged) < PAIR]
+    if small:
+        return too_few(small[0], metric)
+    gaps = [differences(each.judged, each.z) for each in asked]
+    widest = max(range(len(gaps)), key=lambda i: float(gaps[i].value.max()))
+    each, gap = asked[widest], gaps[widest]
+    at, judged = int(gap.value.argmax()), each.judged
+    low, high = int(gap.low[at]), int(gap.high[at])
+    reason = f"the wider gap is that in {each.spoken}: {gap.value[at]:.3f} between {judged.names[high]} and "
+    return finding(
+        each, metric, Verdict.PASS, f"{reason}{judged.names[low]}{REPORTED}{each.left_out(judged.names)}",
+        groups=(judged.names[low], judged.names[high]), rows=int(judged.rows[low] + judged.rows[high]),
+        value=float(gap.value[at]), interval=(float(gap.lower[at]), float(gap.upper[at])),
     )  # fmt: skip
-    yield _ratio(policy, widest) if rate == "selection_rate" else _difference(policy, widest)
-    yield _change(policy, widest)
 
 
-def _ratio(policy: Policy, at: _Gap) -> Finding:
-    metric, limit = "selection_rate_ratio", policy.limit("fairness.selection_ratio")
-    if at.high.hits == 0:
-        return _finding(at.names, metric, Verdict.INCONCLUSIVE, "nobody got the favourable decision", at=at)
-    value, interval = at.low.value / at.high.value, ratio_interval(at.low, at.high, at.z)
-    verdict = Verdict.PASS
-    if value < limit:
-        verdict = Verdict.BREACH if interval[1] < 1 else Verdict.INCONCLUSIVE
-    reason = (
-        f"{at.low.name} get the favourable decision {value:.2f} times as often as {at.high.name} "
-        f"({at.low.value:.3f} to {at.high.value:.3f}), limit {limit:g}{at.left_out}"
-    )
-    before = None
-    if at.low_before and at.high_before and at.high_before.hits:
-        before = at.low_before.value / at.high_before.value
-    return _finding(
-        at.names, metric, verdict, reason, at=at, numbers=(value, before, limit), interval=interval
-    )
-
-
-def _difference(policy: Policy, at: _Gap) -> Finding:
-    limit, value = policy.limit("fairness.rate_difference"), at.high.value - at.low.value
-    interval = newcombe(at.high.hits, at.high.rows, at.low.hits, at.low.rows, at.z)
-    verdict = Verdict.PASS
-    if value > limit:
-        verdict = Verdict.BREACH if interval[0] > 0 else Verdict.INCONCLUSIVE
-    reason = (
-        f"{at.spoken} {at.high.value:.3f} for {at.high.name}, {at.low.value:.3f} for {at.low.name}: "
-        f"{value:.3f} apart, limit {limit:g}{at.left_out}"
-    )
-    before = None
-    if at.low_before and at.high_before:
-        before = at.high_before.value - at.low_before.value
-    metric = f"{at.rate}_difference"
-    return _finding(
-        at.names, metric, verdict, reason, at=at, numbers=(value, before, limit), interval=interval
-    )
-
-
-def _change(policy: Policy, at: _Gap) -> Finding:
-    """Judge how the gap between the two groups grew; the interval is that of the growth."""
-    limit, metric = policy.limit("fairness.gap_rise"), f"{at.rate}_gap{CHANGE}"
-    if at.low_before is None or at.high_before is None:
-        missing = at.low.name if at.low_before is None else at.high.name
-        reason = f"{missing}: too few rows in the reference to say what changed"
-        return _finding(at.names, metric, Verdict.INCONCLUSIVE, reason, at=at)
-    before, after = gap(at.low_before, at.high_before), gap(at.low, at.high)
-    rise = after.minus(before)
-    interval = rise.value - at.z * rise.error, rise.value + at.z * rise.error
-    verdict = Verdict.PASS
-    if rise.value > limit and after.value > limit:  # a gap that closed, or turned and is small, is none
-        verdict = Verdict.BREACH if interval[0] > 0 else Verdict.INCONCLUSIVE
-    reason = (
-        f"gap in {at.spoken} between {at.high.name} and {at.low.name} went from {before.value:.3f} "
-        f"to {after.value:.3f}; may grow by {limit:g}"
-    )
-    numbers = after.value, before.value, limit
-    return _finding(at.names, metric, verdict, reason, at=at, numbers=numbers, interval=interval)
-
-
-def _finding(
-    names: tuple[str, ...], metric: str, verdict: Verdict, reason: str, *,
-    at: _Gap | None = None, numbers: tuple[float | None, float | None, float | None] = (None, None, None),
-    interval: tuple[float, float] | None = None,
-) -> Finding:  # fmt: skip
-    value, before, limit = numbers
+def _plain(names: tuple[str, ...], verdict: Verdict, reason: str) -> Finding:
+    """A finding without numbers on what is judged first."""
     return Finding(
-        category=Category.FAIRNESS, metric=metric, verdict=verdict, reason=reason,
+        category=Category.FAIRNESS, metric="selection_rate_ratio", verdict=verdict, reason=reason,
         attribute=names[0] if len(names) == 1 else names,
-        groups=(at.low.name, at.high.name) if at else (), n=at.low.rows + at.high.rows if at else None,
-        value=value, reference_value=before, threshold=limit, interval=interval,
     )  # fmt: skip

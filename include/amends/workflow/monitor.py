@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from amends import __version__
-from amends.domain.assessment import Call
+from amends.domain.assessment import Assessment, Call
 from amends.domain.decision import Situation, decide
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.findings import Category, Finding, Verdict
@@ -17,6 +17,7 @@ from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
 from amends.workflow.assess import assess, digest_window
+from amends.workflow.preflight import refused
 from amends.workflow.triage import duties_of, record_triage
 
 FOUND = (EventKind.INCIDENT_OPENED, EventKind.INCIDENT_JOINED)
@@ -73,11 +74,7 @@ def assess_window(services: Services, spec: ModelSpec, window: Window) -> str:
 
     A window that was assessed before under the same spec and policy keeps its first assessment.
     """
-    reference = reference_digest(services, spec)
-    current = digest_window(spec, services.source, window, like=reference)
-    assessment = assess(
-        spec, services.policy, reference, current, quality=services.quality, fairness=services.fairness
-    )
+    assessment, served_by = _assessed(services, spec, window)
     document = assessment.document()
     evidence = services.ledger.put_evidence("assessment", document)
     services.ledger.put_evidence("policy", services.policy.document)
@@ -92,14 +89,27 @@ def assess_window(services: Services, spec: ModelSpec, window: Window) -> str:
                     "window": window.document(),
                     "origin": BATCH if announced else "calendar",
                     "assessment": evidence,
-                    "rows": current.rows,
-                    "served_by": current.main_version,
+                    "rows": assessment.current.rows,
+                    "served_by": served_by,
                     "call": document["incident"],
                     "headline": headline(assessment.findings),
                 },
             )
         )
     return str(event.payload["assessment"])
+
+
+def _assessed(services: Services, spec: ModelSpec, window: Window) -> tuple[Assessment, str | None]:
+    """Assess a window, or refuse it unread; and the version that answered most of it, where that is known."""
+    reference = reference_digest(services, spec)
+    without = refused(spec, services.policy, services.source, window, reference)
+    if without is not None:
+        return without, None
+    current = digest_window(spec, services.source, window, like=reference)
+    found = assess(
+        spec, services.policy, reference, current, quality=services.quality, fairness=services.fairness
+    )
+    return found, current.main_version
 
 
 def draw_report(services: Services, spec: ModelSpec, window: Window, assessment: str) -> str | None:

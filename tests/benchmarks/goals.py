@@ -1,0 +1,87 @@
+"""What the benchmarks share: whole processes measured, goals stated, a table at the end."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from frames import spec, write
+
+HERE = Path(__file__).parent
+REACHED: list[tuple[str, str, str, str, bool]] = []
+"""Goal, what was measured, figure, target, whether it is met: in the order measured."""
+
+QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv[1], 'w'); sys.exit(c.run(sys.argv[2:]))"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and peak resident megabytes of a whole process."""
+
+    seconds: float
+    megabytes: float
+
+    def told(self) -> str:
+        """Say both."""
+        return f"{self.seconds:.2f} s, {self.megabytes:.0f} MB"
+
+
+def goal(name: str, what: str, figure: str, target: str, *, met: bool) -> None:
+    """Note a goal for the table."""
+    REACHED.append((name, what, figure, target, met))
+    print(f"\n{name} {what}: {figure} (target {target}, {'met' if met else 'not met'})")
+
+
+def table() -> list[str]:
+    """Lines of the table of goals."""
+    rows = [("goal", "what", "figure", "target", "met")]
+    rows += [(*text, "yes" if met else "NO") for *text, met in REACHED]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def cost(*command: str, codes: tuple[int, ...] = (0,)) -> Cost:
+    """Run a command in a process of its own and measure it."""
+    begun = time.monotonic()
+    folders = os.pathsep.join([str(HERE), str(HERE.parents[1] / "include")])
+    pid = os.posix_spawn(command[0], command, {**os.environ, "PYTHONPATH": folders})
+    _, status, usage = os.wait4(pid, 0)
+    assert os.waitstatus_to_exitcode(status) in codes
+    return Cost(time.monotonic() - begun, usage.ru_maxrss / 1024)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """The middle one by seconds; the better of two."""
+    return sorted(costs, key=lambda one: one.seconds)[(len(costs) - 1) // 2]
+
+
+def check(folder: Path, reference: str, current: str, *more: str) -> Cost:
+    """`amends check` of two windows in a folder; its document goes to the file ``out`` there."""
+    windows = ["--reference", str(folder / reference), "--current", str(folder / current)]
+    command = ["check", "--spec", str(folder / "spec.yaml"), *windows, "--json", *more]
+    return cost(sys.executable, "-c", QUIETLY, str(folder / "out"), *command, codes=(0, 1))
+
+
+def document(folder: Path) -> dict[str, object]:
+    """What the last :func:`check` printed."""
+    found: dict[str, object] = json.loads((folder / "out").read_text())
+    return found
+
+
+def windows(folder: Path, rows: int) -> Path:
+    """Write a spec, and a reference and a current window of that many rows."""
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec()))
+    for name, seed in (("reference", 1), ("current", 2)):
+        write(folder / f"{name}.parquet", rows, seed)
+    return folder
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    begun = time.monotonic()
+    call()
+    return time.monotonic() - begun
