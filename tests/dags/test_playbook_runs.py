@@ -23,7 +23,7 @@ from amends.domain.spec import ModelSpec, spec_from_document
 from amends.workflow.promote import promote
 from dag_people import approval, from_database, people
 from mlflow_store import new_store, quiet
-from remedy_story import DOCUMENT, REFERENCE, WINDOW, broken, healthy, services, shifted, train
+from remedy_story import DOCUMENT, REFERENCE, WINDOW, broken, healthy, services, shifted, train, turned
 from remedy_story import people as applicants
 from threadpoolctl import threadpool_limits
 
@@ -50,7 +50,7 @@ FINDINGS = [
         reason="0.6",
     ),
 ]
-LOGS = {"mask": broken, "quarantine": broken, "recalibrate": shifted, "retrain": shifted}
+LOGS = {"mask": broken, "quarantine": broken, "recalibrate": shifted, "retrain": turned}
 
 
 @pytest.fixture(autouse=True)
