@@ -92,7 +92,10 @@ TABLE: dict[str, tuple[list[Finding], str | None, list[str]]] = {
     "a slice alone, overall in doubt": ([auc(U), worst()], None, ["revalidate"]),
     "a slice where the scale moved throughout": ([auc(P), scale(B), worst()], None, ["recalibrate"]),
     "the same of a new version": ([auc(P), scale(B), worst()], "2", ["rollback", "recalibrate"]),
-    "the same of both versions": (
+    "a slice and a gap that came with a new version": (
+        [auc(P), scale(B), worst(), GAP, GREW], "2", ["rollback", "retrain", "recalibrate"],
+    ),
+    "the scale throughout, of both versions": (
         [auc(P), scale(B), scale(B, "1"), scale(B, "2"), worst()], "2", ["recalibrate"],
     ),
     "a slice beside a loss is part of it": ([auc(B), worst()], None, ["retrain"]),

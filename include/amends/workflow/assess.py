@@ -31,6 +31,8 @@ def digest_window(
 ) -> WindowDigest:
     """Read a window's rows once and keep their digest.
 
+    A source that can decode one column at a time (``parts``) is read so: a window's other columns wait.
+
     :param like: the reference's digest, whose grid the window has to share; None for the reference itself.
     """
     parts = getattr(source, "parts", source.batches)
