@@ -168,6 +168,16 @@ def test_a_heavy_tail_does_not_hide_a_move_that_its_deviation_swallows() -> None
     assert breaches(shift(before, now))
 
 
+def test_one_absurd_row_of_the_reference_hides_nothing() -> None:
+    """The axis is that of the other rows: a column that is a hundred times larger is seen all the same."""
+    draw = np.random.default_rng(5)
+    was = np.append(draw.normal(10, 2, 6000), 1e13)
+    axis = Axis.around(was)
+    before, now = NumericProfile.of(axis, was), NumericProfile.of(axis, draw.normal(1000, 200, 2000))
+    assert axis.sd == pytest.approx(2, rel=0.1)
+    assert numeric_shift(before, now).psi > 1
+
+
 def test_one_absurd_row_is_no_drift() -> None:
     """A single 1e12 moves the mean by millions, and no other row."""
     draw = np.random.default_rng(4)

@@ -20,6 +20,8 @@ MAX_LEVELS = 10_000
 """Levels of a categorical column that are counted one by one; the rest share an overflow count."""
 COUNT_KINDS = ("<u1", "<u2", "<u4", "<i8")
 """How :func:`pack_counts` may write a count."""
+TAIL = 0.001
+"""Share of a sample at each end that does not set its axis."""
 LARGEST = 1e140
 """Numbers beyond this count as infinite: the sum of their squares would be."""
 
@@ -36,10 +38,19 @@ class Axis:
 
     @classmethod
     def around(cls, numbers: Floats) -> "Axis":
-        """Axis for a column, from a sample of it; a constant or empty sample gets unit scale."""
+        """Axis for a column, from a sample of it.
+
+        Mean and deviation are of the sample without its outermost thousandth at each end, so that one absurd
+        row does not put all others into one bin (Tukey 1962, winsorising); a heap that leaves nothing else
+        between them is measured with its tails. A constant is its own scale; an empty sample has scale 1.
+        """
         kept = numbers[np.abs(numbers) <= LARGEST]
-        mean, sd = (float(kept.mean()), float(kept.std())) if len(kept) else (0.0, 1.0)
-        return cls(mean, sd or 1.0)
+        if not len(kept):
+            return cls(0.0, 1.0)
+        inner = np.clip(kept, *np.quantile(kept, (TAIL, 1 - TAIL)))
+        spread = inner if inner.std() else kept
+        mean, sd = float(spread.mean()), float(spread.std())
+        return cls(mean, sd or abs(mean) or 1.0)
 
     def bins(self, numbers: Floats) -> Counts:
         """Bin number of each finite number."""
