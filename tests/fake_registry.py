@@ -61,10 +61,14 @@ class FakeRegistry:
 
     def load(self, version: ModelVersion) -> "Scorer":
         """Return the estimator's scoring function, or refuse an altered artefact."""
+        return scorer_of(self.estimator(version))
+
+    def estimator(self, version: ModelVersion) -> Any:
+        """Return the estimator, or refuse an altered artefact."""
         known, estimator = self._find(version.model, version.version)
         if known.digest != version.digest or (version.model, version.version) in self.altered:
             raise ArtefactError(f"version {version.version} of {version.model}: altered. Register it anew.")
-        return scorer_of(estimator)
+        return estimator
 
     def alter(self, model: str, version: str) -> None:
         """Make the version's artefact fail its digest."""

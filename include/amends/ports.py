@@ -117,6 +117,12 @@ class ModelRegistry(Protocol):
         :raises ArtefactError: the artefact is missing, altered or does not load.
         """
 
+    def estimator(self, version: ModelVersion) -> Any:
+        """Check and load as :meth:`load` does; return the estimator, for a remedy to wrap.
+
+        :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
+
 
 class WindowSource(Protocol):
     """Rows of the prediction log, streamed as Arrow record batches."""
@@ -157,6 +163,36 @@ class Trainer(Protocol):
 
     def train(self, spec: ModelSpec, rows: "pd.DataFrame") -> Any:
         """Fit on rows with features and label; return an estimator with ``predict_proba``."""
+
+
+class Imputer(Protocol):
+    """Guesses a masked input from the others."""
+
+    def fit(self, spec: ModelSpec, rows: "pd.DataFrame", column: str, inputs: Sequence[str]) -> Any:
+        """Fit on rows in which the column can be believed; return an estimator with ``predict``.
+
+        :raises DataError: the column has no value to learn from.
+        """
+
+
+class Mitigator(Protocol):
+    """Fits a team's estimator so that groups come out more alike (Fairlearn)."""
+
+    def reduced(
+        self, estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", groups: "pd.Series[str]",
+        *, constraint: str, strength: float, threshold: float,
+    ) -> Any | None:  # fmt: skip
+        """Fit a fresh copy of a fitted estimator under a constraint; None where all rows get one class.
+
+        :param constraint: ``demographic_parity`` or ``equalized_odds``.
+        :param strength: share in (0, 1] of an error's weight that the constraint may move at most.
+        :raises SpecError: the estimator takes no sample weights.
+        """
+
+    def weighted(
+        self, estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", weights: Sequence[float]
+    ) -> Any:
+        """Fit a fresh copy with a weight for each row. :raises SpecError: it takes no sample weights."""
 
 
 class FairnessMetrics(Protocol):

@@ -118,13 +118,20 @@ class MlflowRegistry:
 
         :raises ArtefactError: the artefact is missing, altered or does not load.
         """
+        return scorer_of(self.estimator(version))
+
+    def estimator(self, version: ModelVersion) -> Any:
+        """Check the artefact against the version's digest and rebuild its estimator.
+
+        :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
         place = f"version {version.version} of {version.model}"
         if not version.digest:
             raise ArtefactError(f"{place} carries no content digest. Register it through Amends.")
         with TemporaryDirectory(prefix="amends-model-") as folder:
             artefact = self._download(version, Path(folder))
             try:
-                return scorer_of(read_artefact(artefact, version.digest))
+                return read_artefact(artefact, version.digest)
             except ArtefactError as error:
                 raise ArtefactError(f"{place}: {error}") from error
 

@@ -38,6 +38,8 @@ class EventKind(StrEnum):
     PROMOTION_REFUSED = "promotion_refused"
     CHAMPION_MOVED = "champion_moved"
     PROMOTION_COMPLETED = "promotion_completed"
+    WINDOW_QUARANTINED = "window_quarantined"
+    WINDOW_RELEASED = "window_released"
     STEP_FAILED = "step_failed"
     HANDED_TO_PEOPLE = "handed_to_people"
     RECOVERED = "recovered"

@@ -195,6 +195,14 @@ def _completed(facts: Facts) -> Told:
     return Told(f"the registry's champion alias was set to version {code(facts['version'])} and read back.")
 
 
+def _quarantined(facts: Facts) -> Told:
+    return Told(f"**quarantined**: nothing is learnt from the rows{_span(facts)}.", (facts["reason"],))
+
+
+def _released(facts: Facts) -> Told:
+    return Told(f"**released**: the rows{_span(facts)} may be learnt from again.", (facts["reason"],))
+
+
 def _failed(facts: Facts) -> Told:
     return Told(f"**step failed**: {code(facts['step'])}.", (facts["reason"],))
 
@@ -235,6 +243,8 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.PROMOTION_REFUSED: _refused,
     EventKind.CHAMPION_MOVED: _moved,
     EventKind.PROMOTION_COMPLETED: _completed,
+    EventKind.WINDOW_QUARANTINED: _quarantined,
+    EventKind.WINDOW_RELEASED: _released,
     EventKind.STEP_FAILED: _failed,
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,

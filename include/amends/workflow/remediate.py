@@ -7,14 +7,15 @@ from amends.domain.findings import Finding
 from amends.domain.incident import Incident
 from amends.domain.promotion import Champion, ModelVersion
 from amends.domain.spec import ModelSpec
-from amends.domain.window import Window, as_utc
+from amends.domain.window import as_utc
 from amends.errors import ArtefactError, DataError, LedgerError
 from amends.ports import Services
 from amends.workflow.gate import gate
 from amends.workflow.monitor import reference_digest
 from amends.workflow.promote import rollback_target
+from amends.workflow.remedies.quarantine import left_out
+from amends.workflow.remedies.retrain import retrain as train_candidate
 from amends.workflow.remedy import Candidate, candidate_of
-from amends.workflow.remedy import retrain as train_candidate
 from amends.workflow.reproduce import Reproduction
 from amends.workflow.reproduce import reproduce as score_both_versions
 from amends.workflow.respond import incident_of, only, record
@@ -78,7 +79,7 @@ def retrain(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any
         incident=incident,
         until=_until(services, spec, incident_of(services.ledger, incident)),
         parent=_frozen_champion(services, spec, incident),
-        without=_bad_windows(services, spec),
+        without=left_out(services.ledger, spec.name),
     )
     return record(
         services, incident, EventKind.CANDIDATE_REGISTERED, candidate.document(), model=spec.name
@@ -148,13 +149,3 @@ def _until(services: Services, spec: ModelSpec, incident: Incident) -> Any:
     if span is None:
         raise DataError(f"model {spec.name!r} has no rows to learn from. Wait for some.")
     return as_utc(span[1])
-
-
-def _bad_windows(services: Services, spec: ModelSpec) -> list[Window]:
-    """Windows whose data failed the quality gate: nothing is learnt from them."""
-    assessed = services.ledger.events(model=spec.name, kinds=[EventKind.WINDOW_ASSESSED])
-    return [
-        Window.from_document(event.payload["window"])
-        for event in assessed
-        if event.payload["call"] and "data_quality" in event.payload["call"]["categories"]
-    ]

@@ -27,8 +27,7 @@ def labelled_rows(
     :param without: windows whose rows are left out, such as those with bad data.
     :raises DataError: there are none.
     """
-    batches = [batch for batch in source.batches(spec, window) if batch.num_rows]
-    rows = pa.Table.from_batches(batches).combine_chunks() if batches else None
+    rows = _read(source, spec, window)
     if rows is not None:
         rows = rows.filter(pc.is_valid(rows.column(spec.columns.label)))
         for left_out in without:
@@ -36,6 +35,27 @@ def labelled_rows(
     if rows is None or not rows.num_rows:
         span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
         raise DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
+    return _ordered(spec, rows)
+
+
+def window_rows(source: "WindowSource", spec: ModelSpec, window: Window) -> pa.Table:
+    """Rows of a window, labelled or not, oldest first, each id once.
+
+    :raises DataError: there are none.
+    """
+    rows = _read(source, spec, window)
+    if rows is None:
+        span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}"
+        raise DataError(f"model {spec.name!r} has no rows in {span}. Choose a window that has.")
+    return _ordered(spec, rows)
+
+
+def _read(source: "WindowSource", spec: ModelSpec, window: Window | None) -> pa.Table | None:
+    batches = [batch for batch in source.batches(spec, window) if batch.num_rows]
+    return pa.Table.from_batches(batches).combine_chunks() if batches else None
+
+
+def _ordered(spec: ModelSpec, rows: pa.Table) -> pa.Table:
     moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
     order = pc.sort_indices(
         pa.table({"at": moments, "id": rows.column(spec.columns.id)}),
