@@ -31,13 +31,15 @@ class FairlearnMitigator:
         from fairlearn.reductions import GridSearch
         from sklearn.base import clone
 
-        moment = _moment(constraint, threshold)
-        search = GridSearch(
-            clone(estimator), moment, sample_weight_name=_weight_name(estimator),
-            grid=_multipliers(estimator, inputs, label, groups, moment=_moment(constraint, threshold),
-                              strength=strength, threshold=threshold),
-        )  # fmt: skip
+        name = _weight_name(estimator)
         with _one_thread():
+            ray = _violations(
+                estimator, inputs, label, groups, moment=_moment(constraint, threshold), threshold=threshold
+            )
+            search = GridSearch(
+                clone(estimator), _moment(constraint, threshold), sample_weight_name=name,
+                grid=(ray * strength).to_frame(),
+            )  # fmt: skip
             search.fit(inputs, label, sensitive_features=groups)
         [predictor] = search.predictors_
         if not hasattr(predictor, "feature_names_in_"):
@@ -68,18 +70,16 @@ def _moment(constraint: str, threshold: float) -> Any:
     return moment
 
 
-def _multipliers(
+def _violations(
     estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", groups: "pd.Series[str]",
-    *, moment: Any, strength: float, threshold: float,
-) -> "pd.DataFrame":  # fmt: skip
-    """One column of multipliers: the violations of the fitted estimator, scaled to the strength."""
-    import pandas as pd
-
+    *, moment: Any, threshold: float,
+) -> "pd.Series[float]":  # fmt: skip
+    """By how much the fitted estimator breaks each constraint, scaled: no row's weight moves by more than 1."""
     moment.load_data(inputs, label, sensitive_features=groups)
     violated = moment.gamma(lambda rows: (parent_scores(estimator, rows) >= threshold).astype(int))
-    ray = violated.clip(lower=0)
+    ray: pd.Series[float] = violated.clip(lower=0)
     most = float(moment.signed_weights(ray).abs().max())
-    return pd.DataFrame({strength: ray * (strength / most if most > 0 else 0.0)})
+    return ray / most if most > 0 else ray
 
 
 def _weight_name(estimator: Any) -> str:
@@ -91,7 +91,7 @@ def _weight_name(estimator: Any) -> str:
     if not has_fit_parameter(last, "sample_weight"):
         raise SpecError(
             f"training.function returned {type(last).__name__}, whose fit takes no sample_weight: it cannot "
-            "be fitted under a fairness constraint. Return a scikit-learn estimator or pipeline that takes it."
+            "be fitted under a fairness constraint. Return a scikit-learn estimator that takes it."
         )
     return f"{name}__sample_weight" if name else "sample_weight"
 

@@ -15,6 +15,8 @@ from amends.measures.resampling import Resampler
 PARITY, ODDS = "demographic_parity", "equalized_odds"
 CONSTRAINTS = (PARITY, ODDS)
 PAIR = 2
+NORMAL = 1.96
+"""Standard errors from the middle of a 95 % interval to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class Attempt:
 
     ``gap`` is what the constraint is about: 1 - selection-rate ratio, or the wider of the two rate
     differences; infinite where it has no value (nobody is selected, fewer than two groups to judge).
-    ``gap_high`` is the upper end of its 95 % interval. ``uses_attribute``: when it scores.
+    ``gap_error`` is its standard error. ``lowest``: the group with the lowest rate of favourable decisions.
+    ``uses_attribute``: when it scores.
     """
 
     method: str
@@ -34,11 +37,20 @@ class Attempt:
     true_positive_rate_difference: float
     false_positive_rate_difference: float
     gap: float
-    gap_high: float
+    gap_error: float
+    lowest: str | None
     rows: int
     groups: tuple[str, ...]
     left_out: tuple[str, ...]
     uses_attribute: bool = False
+
+    def keeps(self, limit: float) -> bool:
+        """Whether the gap keeps the limit with one standard error to spare.
+
+        The value alone would be at the limit by chance as often as not: of several attempts the luckiest is
+        taken. Source: Breiman et al. (1984), "Classification and regression trees", 3.4.3 (1-SE rule).
+        """
+        return self.gap + self.gap_error <= limit
 
     def document(self) -> dict[str, Any]:
         """Return the attempt as JSON: one row of the curve."""
@@ -67,8 +79,10 @@ class Judged:
         decision = (scores >= self.threshold).astype(np.int64)
         resampler = Resampler(len(self.label))
         sums = resampler.sums(self.group * 4 + self.label * 2 + decision, 4 * len(self.groups))
-        judged = self._judged(sums.sum(axis=0).reshape(-1, 2, 2))
+        table = sums.sum(axis=0).reshape(-1, 2, 2)
+        judged = self._judged(table)
         gap = resampler.estimate(sums, lambda drawn: self._gap(drawn, judged, constraint))
+        rates = group_rates("selection_rate_ratio", table, self.favourable)
         gaps = {name: self._value(sums, judged, name) for name in GAPS}
         return Attempt(
             method=method,
@@ -77,7 +91,8 @@ class Judged:
             auc=_auc(scores, self.label),
             **gaps,
             gap=gap.value if np.isfinite(gap.value) else float("inf"),
-            gap_high=gap.high if np.isfinite(gap.value) else float("inf"),
+            gap_error=(gap.high - gap.low) / (2 * NORMAL),
+            lowest=self.groups[judged[rates[judged].argmin()]] if len(judged) else None,
             rows=len(self.label),
             groups=tuple(self.groups[i] for i in judged),
             left_out=tuple(name for i, name in enumerate(self.groups) if i not in judged),
@@ -106,15 +121,15 @@ GAPS = ("selection_rate_ratio", "true_positive_rate_difference", "false_positive
 
 
 def choose(attempts: Sequence[Attempt], limit: float) -> Attempt:
-    """Take the attempt with the highest accuracy among those that are proven to keep the limit of the gap.
+    """Take the attempt with the highest accuracy among those that keep the limit of the gap.
 
-    Proven: the whole interval of the gap keeps it. Where none is, the value decides; where none keeps the
-    limit either, the smallest gap is taken. Of equals the weakest strength.
+    With one standard error to spare; where none does, the value decides; where none keeps the limit either,
+    the smallest gap is taken. Of equals the weakest strength.
 
     :param limit: of ``Attempt.gap``; 0.2 for the four-fifths rule.
     """
     for kept in (
-        [one for one in attempts if one.gap_high <= limit],
+        [one for one in attempts if one.keeps(limit)],
         [one for one in attempts if one.gap <= limit],
     ):
         if kept:

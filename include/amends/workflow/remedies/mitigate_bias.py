@@ -38,7 +38,7 @@ CHOICE = 0.25
 """Share of the training rows, the newest, that the attempts are measured on."""
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 BISECTIONS = 2
-"""Further strengths between the strongest attempt that breaks the limit and the weakest that keeps it."""
+"""Further strengths, each halving the step beside the attempt that is nearest to what is wanted."""
 UNKNOWN = "(missing)"
 
 
@@ -118,6 +118,7 @@ def mitigate_bias(
         "constraint": constraint,
         "limit": limit,
         "attempt": chosen.document(),
+        "price": _price(served, chosen),
         "sensitive_at_scoring": [attribute] if chosen.uses_attribute else [],
         "tradeoff": services.ledger.put_evidence("tradeoff", curve_document(curve, chosen)),
     }
@@ -138,6 +139,15 @@ def curve_document(curve: Sequence[Attempt], chosen: Attempt) -> dict[str, Any]:
     }
 
 
+def _price(served: Attempt, chosen: Attempt) -> dict[str, list[float]]:
+    """Each measure before and after: a smaller gap of one kind may widen another, where base rates differ.
+
+    Source: Kleinberg, Mullainathan, Raghavan (2016), "Inherent trade-offs in the fair determination of risk
+    scores".
+    """
+    return {name: [getattr(served, name), getattr(chosen, name)] for name in ("accuracy", "auc", *GAPS)}
+
+
 def curve_of(services: Services, candidate: Candidate) -> list[Mapping[str, Any]]:
     """Read a candidate's trade-off curve back. :raises LedgerError: it is gone or was changed."""
     rows: list[Mapping[str, Any]] = services.ledger.evidence(candidate.facts["tradeoff"])["rows"]
@@ -145,8 +155,9 @@ def curve_of(services: Services, candidate: Candidate) -> list[Mapping[str, Any]
 
 
 def _attempts(bench: _Bench, limit: float, *, at_scoring: bool) -> Iterator[tuple[Attempt, Any]]:
-    yield bench.measure("none", 0.0, bench.plain), bench.plain
-    yield from _reductions(bench, limit)
+    plain = bench.measure("none", 0.0, bench.plain)
+    yield plain, bench.plain
+    yield from _reductions(bench, plain, limit)
     weights = reweighing(
         bench.label.to_numpy(), np.unique(bench.groups.to_numpy(dtype=str), return_inverse=True)[1]
     )
@@ -156,25 +167,32 @@ def _attempts(bench: _Bench, limit: float, *, at_scoring: bool) -> Iterator[tupl
         yield from _thresholds(bench)
 
 
-def _reductions(bench: _Bench, limit: float) -> Iterator[tuple[Attempt, Any]]:
-    """Try the strengths, then some more around the point where the limit begins to be kept."""
-    proven: dict[float, bool] = {0.0: False}
-
-    def attempt(strength: float) -> Iterator[tuple[Attempt, Any]]:
+def _reductions(bench: _Bench, plain: Attempt, limit: float) -> Iterator[tuple[Attempt, Any]]:
+    """Try the strengths, then some more where the limit begins to be kept."""
+    tried = [plain]
+    waiting = list(STRENGTHS)
+    while waiting:
+        strength = waiting.pop(0)
         estimator = bench.reduced(strength)
         if estimator is not None:
-            one = bench.measure("reduction", strength, estimator)
-            proven[strength] = one.gap_high <= limit
-            yield one, estimator
+            tried.append(bench.measure("reduction", strength, estimator))
+            yield tried[-1], estimator
+        if not waiting and len(tried) <= len(STRENGTHS) + BISECTIONS:
+            waiting += _between(tried, limit)
 
-    for strength in STRENGTHS:
-        yield from attempt(strength)
-    for _ in range(BISECTIONS):
-        kept = [strength for strength, keeps in proven.items() if keeps]
-        if not kept:
-            return
-        below = max(strength for strength in proven if strength < min(kept))
-        yield from attempt((below + min(kept)) / 2)
+
+def _between(tried: Sequence[Attempt], limit: float) -> list[float]:
+    """Return the next strength: below the weakest that keeps the limit, or beside the smallest gap.
+
+    Beside it: below where the gap has turned round (another group now has the lowest rate), else above.
+    """
+    keeping = [one for one in tried if one.keeps(limit)]
+    nearest = min(keeping or tried, key=lambda one: one.strength if keeping else one.gap)
+    below = [one.strength for one in tried if one.strength < nearest.strength]
+    above = [one.strength for one in tried if one.strength > nearest.strength]
+    if below and (keeping or nearest.lowest != tried[0].lowest):
+        return [(max(below) + nearest.strength) / 2]
+    return [(min(above) + nearest.strength) / 2] if above and not keeping else []
 
 
 def _thresholds(bench: _Bench) -> Iterator[tuple[Attempt, Any]]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 WITHOUT = "retrain_without"
 """Method of a candidate that was retrained without some inputs: the follow-up of a mask."""
 CHOICE = 0.25
-"""Share of the training rows, the newest, on which two histories to learn from are compared."""
+"""Share of the rows since things changed, the newest, on which two histories to learn from are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,8 @@ def retrain(
     :param parent: the version that the remedy is meant to replace.
     :param without: windows not to learn from, such as those with bad data.
     :param recent: where things changed; learning from there on only is tried beside the whole history, and
-        the one that does better on the newest quarter of the training rows is taken (Klinkenberg and Joachims
-        2000, "Detecting concept drift with support vector machines": the window that predicts the newest
-        rows best).
+        the one that does better on the newest quarter of the rows since then is taken (Klinkenberg and
+        Joachims 2000, "Detecting concept drift with support vector machines", section 4).
     :param dropped: inputs to do without.
     :raises SpecError: the spec has no training section, or its function reads a dropped input.
     :raises DataError: too few labelled rows, or all of one class.
@@ -97,8 +96,10 @@ def _history(
     if recent is None or recent.start <= start or spec.task != "binary_classification":
         return whole
     changed = _since(spec, train, recent.start)
-    older, newer, _ = split_by_time(spec, train, CHOICE)
-    tried = {"whole": older, "recent": _since(spec, older, recent.start)}
+    if changed.num_rows < LEAST_ROWS:
+        return whole
+    older, newer, cut = split_by_time(spec, changed, CHOICE)
+    tried = {"whole": _before(spec, train, cut), "recent": older}
     losses: dict[str, float] = {}
     for name, rows in tried.items():
         try:
@@ -107,7 +108,7 @@ def _history(
             continue
         losses[name] = _loss(spec, _fit(services, spec, rows, dropped), newer)
     worse = losses.get("recent", float("inf")) >= losses.get("whole", float("inf"))
-    if worse or changed.num_rows < LEAST_ROWS:
+    if worse:
         return _History(rows=train, start=start, facts={"history": "whole", "log_loss": losses})
     return _History(rows=changed, start=recent.start, facts={"history": "recent", "log_loss": losses})
 
@@ -128,6 +129,11 @@ def _loss(spec: ModelSpec, estimator: Any, rows: pa.Table) -> float:
     scores = scorer_of(estimator)(rows.to_pandas()).to_numpy()
     label, _ = as_floats(rows.column(spec.columns.label))
     return log_loss(scores, label.astype("int64"))
+
+
+def _before(spec: ModelSpec, rows: pa.Table, end: datetime) -> pa.Table:
+    moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    return rows.filter(pc.less(moments, pa.scalar(end, moments.type)))
 
 
 def _since(spec: ModelSpec, rows: pa.Table, start: datetime) -> pa.Table:
