@@ -74,7 +74,7 @@ def _violations(
     estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", groups: "pd.Series[str]",
     *, moment: Any, threshold: float,
 ) -> "pd.Series[float]":  # fmt: skip
-    """By how much the fitted estimator breaks each constraint, scaled: no row's weight moves by more than 1."""
+    """By how much the estimator breaks each constraint, scaled: no row's weight moves by more than 1."""
     moment.load_data(inputs, label, sensitive_features=groups)
     violated = moment.gamma(lambda rows: (parent_scores(estimator, rows) >= threshold).astype(int))
     ray: pd.Series[float] = violated.clip(lower=0)

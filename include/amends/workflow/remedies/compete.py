@@ -12,6 +12,7 @@ from amends.domain.window import Window
 from amends.errors import ArtefactError, BadInput, DataError, Unavailable
 from amends.measures.digests import WindowDigest
 from amends.ports import Services
+from amends.workflow.assess import digest_window
 from amends.workflow.gate import MARGINS, gate
 from amends.workflow.remedy import Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
@@ -73,7 +74,8 @@ class Competition:
 
 def compete(
     services: Services, spec: ModelSpec, remedies: Mapping[str, Callable[[], Candidate]],
-    *, champion: ModelVersion, reference: WindowDigest, aim: str = AIM, attribute: str | None = None,
+    *, champion: ModelVersion, reference: WindowDigest, window: Window, aim: str = AIM,
+    attribute: str | None = None,
 ) -> Competition:  # fmt: skip
     """Build every remedy and rank what came out.
 
@@ -82,6 +84,8 @@ def compete(
     order given (put the smallest change first). A remedy that cannot be built is named with its reason.
 
     :param remedies: name to what builds it; each is safe to call again.
+    :param window: the incident's; data quality is judged on it as a whole, as the monitor did: a part of it
+        lacks whole seasons that the reference has, and that is no fault of a version.
     :param aim: a measure of the gate; for a gap between groups ``attribute`` names whose.
     :raises DataError: the candidates share no labelled rows that none was trained on, or the aim is unknown.
     :raises Unavailable: a service does not answer: nothing is ranked on half the field.
@@ -97,12 +101,12 @@ def compete(
             raise
         except (BadInput, ArtefactError) as reason:
             not_built.append((name, str(reason)))
-    window = common_holdout(built) if built else None
-    bench = _Bench(services, spec, champion, reference, aim, attribute)
-    judged = [bench.judge(one, window) for one in built if window is not None]
+    held_out = common_holdout(built) if built else None
+    bench = _Bench(services, spec, champion, reference, window, aim, attribute)
+    judged = [bench.judge(one, held_out) for one in built if held_out is not None]
     order = sorted(range(len(judged)), key=lambda i: (*_rank(judged[i]), i))
     return Competition(
-        aim=aim, window=window, ranked=tuple(judged[i] for i in order), not_built=tuple(not_built)
+        aim=aim, window=held_out, ranked=tuple(judged[i] for i in order), not_built=tuple(not_built)
     )
 
 
@@ -116,6 +120,20 @@ def common_holdout(candidates: Sequence[Candidate]) -> Window:
 
 
 @dataclass(frozen=True, slots=True)
+class _QualityOf:
+    """``ports.QualityGate`` that judges a whole window whatever part of it a version is judged on."""
+
+    services: Services
+    window: Window
+
+    def check(self, spec: ModelSpec, reference: WindowDigest, current: WindowDigest) -> Sequence[Finding]:
+        """Findings on the window instead of the rows given."""
+        del current
+        whole = digest_window(spec, self.services.source, self.window, like=reference)
+        return self.services.quality.check(spec, reference, whole)
+
+
+@dataclass(frozen=True, slots=True)
 class _Bench:
     """What every candidate is judged with."""
 
@@ -123,6 +141,7 @@ class _Bench:
     spec: ModelSpec
     champion: ModelVersion
     reference: WindowDigest
+    incident: Window
     aim: str
     attribute: str | None
 
@@ -132,7 +151,7 @@ class _Bench:
         rows = labelled_rows(services.source, spec, window)
         before, after = score_both(services.registry, spec, rows, self.champion, candidate.version)
         validation = gate(
-            spec_without(spec, candidate.masked), services.policy, services.quality,
+            spec_without(spec, candidate.masked), services.policy, _QualityOf(services, self.incident),
             reference=self.reference, champion=before, candidate=after,
         )  # fmt: skip
         services.ledger.put_evidence("validation", validation.document())

@@ -12,7 +12,16 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError, SpecError
 from amends.measures.arrow import Floats, as_floats, as_levels
-from amends.measures.mitigation import CONSTRAINTS, PARITY, Attempt, Judged, choose, group_shifts, reweighing
+from amends.measures.mitigation import (
+    CONSTRAINTS,
+    GAPS,
+    PARITY,
+    Attempt,
+    Judged,
+    choose,
+    group_shifts,
+    reweighing,
+)
 from amends.measures.scoring import scorer_of
 from amends.measures.wrappers import GroupShifted
 from amends.ports import Mitigator, Services
