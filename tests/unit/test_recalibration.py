@@ -34,6 +34,20 @@ def test_platts_line_is_scikit_learns_unpenalised_regression() -> None:
     assert fitted.x[1] == pytest.approx(float(theirs.coef_[0, 0]), abs=1e-4)
 
 
+def test_extreme_scores_have_their_line_too() -> None:
+    """Where a whole step of Newton's method jumps over the maximum and back, the maximum is still found."""
+    from sklearn.linear_model import LogisticRegression
+
+    scores = share_of(np.random.default_rng(9).normal(0, 5, 3000))
+    labels = outcomes(1.9, 0.66, scores)
+    fitted = fit_map("platt", scores, labels)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(log_odds(scores)[:, None], labels)
+
+    assert fitted is not None
+    assert fitted.x[0] == pytest.approx(float(theirs.intercept_[0]), abs=1e-4)
+    assert fitted.x[1] == pytest.approx(float(theirs.coef_[0, 0]), abs=1e-4)
+
+
 def test_a_shift_makes_the_mean_score_the_base_rate() -> None:
     """The intercept's likelihood equation: sum of scores equals number of positives; the slope stays 1."""
     labels = outcomes(1.2, 1.0)
@@ -73,6 +87,11 @@ def test_isotonic_is_not_fitted_to_few_rows() -> None:
 def test_a_map_never_turns_the_order_round() -> None:
     """Scores that fall where outcomes rise are no matter of scale: no line is given."""
     assert fit_map("platt", SCORES, 1 - outcomes(0.0, 1.0)) is None
+
+
+def test_classes_that_do_not_overlap_have_no_line() -> None:
+    """The steeper the better, without end: no slope is made up."""
+    assert fit_map("platt", SCORES, (SCORES > 0.5).astype(int)) is None
 
 
 @pytest.mark.parametrize("labels", [np.zeros(2000, int), np.ones(2000, int)])

@@ -13,8 +13,7 @@ CHOICE = 0.25
 """Share of the rows, the newest, that the kinds of map are compared on."""
 EDGE = 1e-6
 """Scores nearer to 0 or 1 are taken as this: log odds and log-loss stay finite."""
-STEPS, TOLERANCE = 100, 1e-10
-LONGEST_STEP = 2.0
+STEPS, HALVINGS, TOLERANCE = 100, 40, 1e-9
 UNCHANGED = "unchanged"
 KINDS = (UNCHANGED, "shift", "platt", "isotonic")
 """Simplest first: of two maps that do equally well the first is taken."""
@@ -121,21 +120,36 @@ def log_loss(scores: Floats, labels: Counts) -> float:
 
 
 def _line(x: Floats, labels: Counts, *, slope: bool) -> Floats | None:
-    """Intercept and slope of largest likelihood, by Newton's method; None where they are not finite."""
+    """Intercept and slope of largest likelihood; None where they are infinite or the slope is not positive.
+
+    Newton's method; a step that would lower the likelihood is halved until it does not (far from the maximum
+    of extreme scores a whole step jumps over it and back for ever).
+    """
     design = np.column_stack([np.ones_like(x), x])
     free = [0, 1] if slope else [0]
-    line = np.array([0.0, 1.0])
+    part, line = design[:, free], np.array([0.0, 1.0])
+    likelihood = _log_likelihood(design @ line, labels)
     for _ in range(STEPS):
         fitted = share_of(design @ line)
-        part = design[:, free]
         information = (part * (fitted * (1 - fitted))[:, None]).T @ part
         if not np.isfinite(information).all() or np.linalg.cond(information) > 1 / np.finfo(float).eps:
             return None
-        step = np.linalg.solve(information, part.T @ (labels - fitted))
-        line[free] += np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        step = np.zeros(2)
+        step[free] = np.linalg.solve(information, part.T @ (labels - fitted))
+        for _ in range(HALVINGS):
+            better = _log_likelihood(design @ (line + step), labels)
+            if better >= likelihood:
+                break
+            step /= 2
+        line, likelihood = line + step, max(better, likelihood)
         if np.abs(step).max() < TOLERANCE:
             return line if line[1] > 0 else None
     return None
+
+
+def _log_likelihood(odds: Floats, labels: Counts) -> float:
+    """Log of the probability of the labels under log odds: ``sum y z - log(1 + exp(z))``."""
+    return float((labels * odds - np.logaddexp(0.0, odds)).sum())
 
 
 def _isotonic(scores: Floats, labels: Counts) -> ScoreMap:
