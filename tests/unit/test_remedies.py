@@ -302,6 +302,28 @@ def test_a_training_function_that_reads_a_dropped_column_is_named() -> None:
         retrained(services(logs("healthy")), spec=spec, dropped=["income"])
 
 
+def test_rows_whose_labels_are_still_arriving_are_not_learnt_from() -> None:
+    """Of the last days only repayments are known yet: such rows would teach that everybody repays."""
+    log = logs("healthy").assign(repaid=logs("healthy")["repaid"].astype("Int64"))
+    late = WINDOW.end - timedelta(days=5)
+    log.loc[(log["at"] >= late) & (log["repaid"] == 0), "repaid"] = pd.NA
+    given = services(log)
+    made = retrained(given)
+
+    assert abs(made.holdout.end - late) < timedelta(days=2)
+    assert (
+        held_out(log, Window(SPEC.name, made.trained.start, made.holdout.end))["repaid"].isna().mean() < 0.02
+    )
+    assert recalibrate_end(given) == pytest.approx(late.timestamp(), abs=86400)
+
+
+def recalibrate_end(given: Services) -> float:
+    """Where the rows end that a recalibration is judged on; the scores are fine, so a base rate is moved."""
+    low = Recalibrated(given.registry.estimator(parent(given)), "shift", np.array([-1.5, 1.0]), np.empty(0))
+    mine = services(given.source.rows, model=low)  # type: ignore[attr-defined]
+    return recalibrated(mine).holdout.end.timestamp()
+
+
 def test_the_history_that_predicts_the_newest_rows_is_learnt_from() -> None:
     """Where outcomes turned round, only what came since is learnt from; where nothing changed, everything."""
     log = logs("healthy")

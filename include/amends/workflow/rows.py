@@ -1,6 +1,7 @@
 """Rows of the prediction log for the few steps that need rows: training, and scoring two versions alike."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from amends.domain.window import Window
 from amends.errors import DataError
 from amends.measures.arrow import as_moments
 from amends.measures.digesting import digest_batches
+from amends.measures.label_arrival import complete_rows_of
 from amends.measures.scoring import rescored
 
 if TYPE_CHECKING:
@@ -33,9 +35,35 @@ def labelled_rows(
         for left_out in without:
             rows = rows.filter(pc.invert(_inside(spec, rows, left_out)))
     if rows is None or not rows.num_rows:
-        span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
-        raise DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
+        raise _none_labelled(spec, window)
     return _ordered(spec, rows)
+
+
+def complete_rows(
+    source: "WindowSource", spec: ModelSpec, window: Window, *, without: Sequence[Window] = ()
+) -> tuple[pa.Table, datetime]:
+    """Labelled rows to learn from, as :func:`labelled_rows`, and the moment up to which labels are complete.
+
+    The newest rows are left out where labels are still arriving
+    (:func:`~amends.measures.label_arrival.complete_rows_of`); the moment is the window's end where none are.
+
+    :raises DataError: there are none.
+    """
+    read = _read(source, spec, window)
+    if read is None:
+        raise _none_labelled(spec, window)
+    rows = _ordered(spec, read)
+    for left_out in without:
+        rows = rows.filter(pc.invert(_inside(spec, rows, left_out)))
+    known = pc.is_valid(rows.column(spec.columns.label))
+    complete = complete_rows_of(known.to_numpy().astype(bool))
+    labelled = rows.slice(0, complete).filter(known.slice(0, complete))
+    if not labelled.num_rows:
+        raise _none_labelled(spec, window)
+    if complete == rows.num_rows:
+        return labelled, window.end
+    moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    return labelled, moments[complete].as_py().astimezone(UTC)
 
 
 def window_rows(source: "WindowSource", spec: ModelSpec, window: Window) -> pa.Table:
@@ -48,6 +76,11 @@ def window_rows(source: "WindowSource", spec: ModelSpec, window: Window) -> pa.T
         span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}"
         raise DataError(f"model {spec.name!r} has no rows in {span}. Choose a window that has.")
     return _ordered(spec, rows)
+
+
+def _none_labelled(spec: ModelSpec, window: Window | None) -> DataError:
+    span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
+    return DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
 
 
 def _read(source: "WindowSource", spec: ModelSpec, window: Window | None) -> pa.Table | None:

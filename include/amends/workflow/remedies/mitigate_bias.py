@@ -35,7 +35,7 @@ from amends.workflow.remedy import (
     register_candidate,
     split_by_time,
 )
-from amends.workflow.rows import labelled_rows
+from amends.workflow.rows import complete_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,7 +109,7 @@ def mitigate_bias(
         return known
     _check(spec, attribute, constraint)
     span = history_of(services, spec, until)
-    rows = labelled_rows(services.source, spec, span, without=without)
+    rows, end = complete_rows(services.source, spec, span, without=without)
     train, holdout, cut = split_by_time(spec, rows, HOLDOUT)
     check_learnable(spec, train)
     fitted, newer, _ = split_by_time(spec, train, CHOICE)
@@ -134,7 +134,7 @@ def mitigate_bias(
     made = Made(
         method=METHOD, estimator=tried[chosen.method, chosen.strength][1],
         trained=Window(spec.name, span.start, cut), learnt=fitted,
-        holdout=Window(spec.name, cut, until), judged=holdout, facts=facts,
+        holdout=Window(spec.name, cut, end), judged=holdout, facts=facts,
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)
 

@@ -22,7 +22,7 @@ from amends.workflow.remedy import (
     register_candidate,
     split_by_time,
 )
-from amends.workflow.rows import labelled_rows
+from amends.workflow.rows import complete_rows
 
 METHOD = "recalibrate"
 
@@ -46,7 +46,7 @@ def recalibrate(
         return known
     if spec.task != "binary_classification":
         raise SpecError(f"model {spec.name!r}: scores of a {spec.task} are not recalibrated. Retrain it.")
-    rows = labelled_rows(services.source, spec, window, without=without)
+    rows, end = complete_rows(services.source, spec, window, without=without)
     train, holdout, cut = split_by_time(spec, rows, HOLDOUT)
     check_learnable(spec, train)
     base = services.registry.estimator(parent)
@@ -69,6 +69,6 @@ def recalibrate(
     made = Made(
         method=METHOD, estimator=Recalibrated(base, found.chosen.kind, found.chosen.x, found.chosen.y),
         trained=Window(spec.name, window.start, cut), learnt=train,
-        holdout=Window(spec.name, cut, window.end), judged=holdout, facts=facts,
+        holdout=Window(spec.name, cut, end), judged=holdout, facts=facts,
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)

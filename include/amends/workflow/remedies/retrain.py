@@ -29,7 +29,7 @@ from amends.workflow.remedy import (
     spec_without,
     split_by_time,
 )
-from amends.workflow.rows import labelled_rows
+from amends.workflow.rows import complete_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def retrain(
 ) -> Candidate:  # fmt: skip
     """Train a version on labelled rows before ``until`` and register it, once per incident.
 
-    The newest fifth of the rows is held out by time.
+    Rows so new that labels are still arriving are left out; the newest fifth of the rest is held out.
 
     :param parent: the version that the remedy is meant to replace.
     :param without: windows not to learn from, such as those with bad data.
@@ -73,15 +73,14 @@ def retrain(
         return known
     seen = spec_without(spec, tuple(dropped))
     span = history_of(services, spec, until)
-    train, holdout, cut = split_by_time(
-        spec, labelled_rows(services.source, spec, span, without=without), HOLDOUT
-    )
+    rows, end = complete_rows(services.source, spec, span, without=without)
+    train, holdout, cut = split_by_time(spec, rows, HOLDOUT)
     check_learnable(spec, train)
     history = _history(services, seen, train, start=span.start, recent=recent, dropped=dropped)
     made = Made(
         method=method, estimator=_fit(services, seen, history.rows, dropped),
         trained=Window(spec.name, history.start, cut), learnt=history.rows,
-        holdout=Window(spec.name, cut, until), judged=holdout,
+        holdout=Window(spec.name, cut, end), judged=holdout,
         facts={**history.facts, **({"columns": sorted(dropped)} if dropped else {})},
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)
