@@ -1,16 +1,28 @@
 """A small credit model, its log, and ways to spoil it: what remedies are tried on without a service."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from amends.adapters.fairlearn_mitigation import FairlearnMitigator
 from amends.adapters.files import load_policy
+from amends.adapters.imputation import TreeImputer
 from amends.adapters.training import FunctionTrainer
-from amends.domain.promotion import ModelVersion
+from amends.domain.events import EventKind, NewEvent
+from amends.domain.promotion import ModelVersion, Move
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.domain.window import Window
+from amends.measures.digesting import digest_batches
 from amends.ports import ModelRegistry, Services
+from amends.workflow.promote import promote
+from amends.workflow.remedies.mask import mask
+from amends.workflow.remedies.mitigate_bias import mitigate_bias
+from amends.workflow.remedies.recalibrate import recalibrate
+from amends.workflow.remedies.retrain import retrain
+from amends.workflow.remedy import Candidate
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
 from fakes import FakeLedger
@@ -32,6 +44,9 @@ SPEC = spec_from_document(
     },
     "credit",
 )  # fmt: skip
+EXPIRES = WINDOW.end + timedelta(days=30)
+NO_GROUPS = replace(SPEC, favourable_label=None)
+"""The model as if its decisions were about no person: groups are not compared."""
 NEVER: Any = None
 
 
@@ -137,3 +152,69 @@ def parent(given: Services) -> ModelVersion:
 def held_out(log: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Rows of a window."""
     return log[(log["at"] >= window.start) & (log["at"] < window.end)]
+
+
+def recalibrated(given: Services, **changes: Any) -> Candidate:
+    """Recalibrate for incident i-1 on the window."""
+    asked: dict[str, Any] = {"incident": "i-1", "parent": parent(given), "window": WINDOW, **changes}
+    return recalibrate(given, asked.pop("spec", SPEC), **asked)
+
+
+def masked(given: Services, **changes: Any) -> Candidate:
+    """Mask income for incident i-1."""
+    asked: dict[str, Any] = {
+        "incident": "i-1", "parent": parent(given), "columns": ["income"], "reference": REFERENCE,
+        "window": WINDOW, "expires": EXPIRES, **changes,
+    }  # fmt: skip
+    return mask(given, TreeImputer(), SPEC, **asked)
+
+
+def mitigated(given: Services, **changes: Any) -> Candidate:
+    """Mitigate the gap between the sexes for incident i-1."""
+    asked: dict[str, Any] = {
+        "incident": "i-1", "until": WINDOW.end, "parent": parent(given), "attribute": "sex", **changes,
+    }  # fmt: skip
+    return mitigate_bias(given, FairlearnMitigator(), asked.pop("spec", SPEC), **asked)
+
+
+def retrained(given: Services, **changes: Any) -> Candidate:
+    """Retrain for incident i-1 after the window."""
+    asked: dict[str, Any] = {"incident": "i-1", "until": WINDOW.end, "parent": parent(given), **changes}
+    return retrain(given, asked.pop("spec", SPEC), **asked)
+
+
+@cache
+def logs(name: str) -> pd.DataFrame:
+    """One of the story's logs, made once."""
+    return {"healthy": healthy, "shifted": shifted, "broken": broken}[name]()
+
+
+def scores(given: Services, candidate: Candidate, rows: pd.DataFrame) -> "pd.Series[float]":
+    """Scores of rows by a candidate's version."""
+    return given.registry.load(candidate.version)(rows)
+
+
+def opened(given: Services) -> None:
+    """Open incident i-1."""
+    call = {"severity": "SEV2", "category": "data_quality", "categories": ["data_quality"]}
+    event = NewEvent(
+        kind=EventKind.INCIDENT_OPENED, key="open", model=SPEC.name, incident="i-1", payload={"call": call}
+    )
+    with given.ledger.transaction(SPEC.name) as ledger:
+        ledger.append(event)
+
+
+def serving(given: Services, version: str = "1") -> None:
+    """Put a version on record as champion."""
+    one = given.registry.version(SPEC.name, version)
+    epoch = given.ledger.champion(SPEC.name)
+    move = Move(
+        key=f"serve {version}", model=SPEC.name, version=version, digest=one.digest,
+        seen_epoch=epoch.epoch if epoch else 0, reason="promotion" if epoch else "bootstrap",
+    )  # fmt: skip
+    promote(given.ledger, given.registry, move)
+
+
+def reference_of(given: Services, spec: ModelSpec = SPEC) -> Any:
+    """Digest of the reference rows."""
+    return digest_batches(spec, given.source.batches(spec, REFERENCE))

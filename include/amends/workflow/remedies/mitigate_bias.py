@@ -65,6 +65,7 @@ class _Bench:
     judged: Judged
     constraint: str
     attribute: str
+    limit: float
 
     def measure(
         self, method: str, strength: float, estimator: Any, *, uses_attribute: bool = False
@@ -114,29 +115,29 @@ def mitigate_bias(
     check_learnable(spec, train)
     fitted, newer, _ = split_by_time(spec, train, CHOICE)
     bench = _bench(services, mitigator, spec, fitted, newer, attribute=attribute, constraint=constraint)
-    limit = _limit(services, spec, constraint)
-    tried = {
-        (attempt.method, attempt.strength): (attempt, estimator)
-        for attempt, estimator in _attempts(bench, limit, at_scoring=at_scoring)
-    }
-    chosen = choose([attempt for attempt, _ in tried.values()], limit)
+    tried = list(_attempts(bench, at_scoring=at_scoring))
+    chosen = choose([attempt for attempt, _ in tried], bench.limit)
     served = bench.measure("parent", 0.0, services.registry.estimator(parent))
-    curve = [served, *(attempt for attempt, _ in tried.values())]
-    facts = {
-        "attribute": attribute,
-        "constraint": constraint,
-        "limit": limit,
-        "attempt": chosen.document(),
-        "price": _price(served, chosen),
-        "sensitive_at_scoring": [attribute] if chosen.uses_attribute else [],
-        "tradeoff": services.ledger.put_evidence("tradeoff", curve_document(curve, chosen)),
-    }
     made = Made(
-        method=METHOD, estimator=tried[chosen.method, chosen.strength][1],
+        method=METHOD, estimator=next(estimator for attempt, estimator in tried if attempt is chosen),
         trained=Window(spec.name, span.start, cut), learnt=fitted,
-        holdout=Window(spec.name, cut, end), judged=holdout, facts=facts,
+        holdout=Window(spec.name, cut, end), judged=holdout,
+        facts=_facts(services, bench, [served, *(attempt for attempt, _ in tried)], chosen),
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)
+
+
+def _facts(services: Services, bench: _Bench, curve: Sequence[Attempt], chosen: Attempt) -> dict[str, Any]:
+    """Say what was asked, what was chosen and what it costs; the whole curve goes into the ledger."""
+    return {
+        "attribute": bench.attribute,
+        "constraint": bench.constraint,
+        "limit": bench.limit,
+        "attempt": chosen.document(),
+        "price": _price(curve[0], chosen),
+        "sensitive_at_scoring": [bench.attribute] if chosen.uses_attribute else [],
+        "tradeoff": services.ledger.put_evidence("tradeoff", curve_document(curve, chosen)),
+    }
 
 
 def curve_document(curve: Sequence[Attempt], chosen: Attempt) -> dict[str, Any]:
@@ -163,10 +164,10 @@ def curve_of(services: Services, candidate: Candidate) -> list[Mapping[str, Any]
     return rows
 
 
-def _attempts(bench: _Bench, limit: float, *, at_scoring: bool) -> Iterator[tuple[Attempt, Any]]:
+def _attempts(bench: _Bench, *, at_scoring: bool) -> Iterator[tuple[Attempt, Any]]:
     plain = bench.measure("none", 0.0, bench.plain)
     yield plain, bench.plain
-    yield from _reductions(bench, plain, limit)
+    yield from _reductions(bench, plain)
     weights = reweighing(
         bench.label.to_numpy(), np.unique(bench.groups.to_numpy(dtype=str), return_inverse=True)[1]
     )
@@ -176,7 +177,7 @@ def _attempts(bench: _Bench, limit: float, *, at_scoring: bool) -> Iterator[tupl
         yield from _thresholds(bench)
 
 
-def _reductions(bench: _Bench, plain: Attempt, limit: float) -> Iterator[tuple[Attempt, Any]]:
+def _reductions(bench: _Bench, plain: Attempt) -> Iterator[tuple[Attempt, Any]]:
     """Try the strengths, then some more where the limit begins to be kept."""
     tried = [plain]
     waiting = list(STRENGTHS)
@@ -187,7 +188,7 @@ def _reductions(bench: _Bench, plain: Attempt, limit: float) -> Iterator[tuple[A
             tried.append(bench.measure("reduction", strength, estimator))
             yield tried[-1], estimator
         if not waiting and len(tried) <= len(STRENGTHS) + BISECTIONS:
-            waiting += _between(tried, limit)
+            waiting += _between(tried, bench.limit)
 
 
 def _between(tried: Sequence[Attempt], limit: float) -> list[float]:
@@ -235,7 +236,7 @@ def _bench(
         mitigator=mitigator, spec=spec, plain=plain, inputs=frame[names],
         label=frame[columns.label].astype("int64"), groups=_levels(fitted, attribute),
         measured=newer.to_pandas(), judged=_judged(services, spec, newer, attribute),
-        constraint=constraint, attribute=attribute,
+        constraint=constraint, attribute=attribute, limit=_limit(services, spec, constraint),
     )  # fmt: skip
 
 
@@ -265,7 +266,7 @@ def _levels(rows: pa.Table, attribute: str) -> "pd.Series[str]":
 def _limit(services: Services, spec: ModelSpec, constraint: str) -> float:
     policy = services.policy.overridden(spec.policy, f"model {spec.name!r}")
     if constraint == PARITY:
-        return 1 - policy.limit("fairness.selection_ratio")
+        return round(1 - policy.limit("fairness.selection_ratio"), 9)
     return policy.limit("fairness.rate_difference")
 
 

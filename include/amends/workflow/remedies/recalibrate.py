@@ -1,15 +1,17 @@
 """Recalibrate: the parent's scores through a map that was fitted to what happened lately."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError, SpecError
 from amends.measures.arrow import as_floats
-from amends.measures.recalibration import UNCHANGED, choose_map
+from amends.measures.recalibration import UNCHANGED, Choice, choose_map
 from amends.measures.scoring import scorer_of
 from amends.measures.wrappers import Recalibrated
 from amends.ports import Services
@@ -50,11 +52,7 @@ def recalibrate(
     train, holdout, cut = split_by_time(spec, rows, HOLDOUT)
     check_learnable(spec, train)
     base = services.registry.estimator(parent)
-    scores = scorer_of(base)(train.to_pandas()).to_numpy()
-    if not np.isfinite(scores).all() or scores.min() < 0 or scores.max() > 1:
-        raise DataError(f"version {parent.version} of {spec.name} gives scores outside [0, 1]. Retrain it.")
-    label, _ = as_floats(train.column(spec.columns.label))
-    found = choose_map(scores, label.astype(np.int64))
+    found = _chosen(spec, parent, base, train)
     if found.chosen.kind == UNCHANGED:
         raise DataError(
             f"model {spec.name!r}: no map of version {parent.version}'s scores does better than the scores "
@@ -72,3 +70,12 @@ def recalibrate(
         holdout=Window(spec.name, cut, end), judged=holdout, facts=facts,
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)
+
+
+def _chosen(spec: ModelSpec, parent: ModelVersion, base: Any, rows: pa.Table) -> Choice:
+    """Choose a map for the parent's scores of the rows."""
+    scores = scorer_of(base)(rows.to_pandas()).to_numpy()
+    if not np.isfinite(scores).all() or scores.min() < 0 or scores.max() > 1:
+        raise DataError(f"version {parent.version} of {spec.name} gives scores outside [0, 1]. Retrain it.")
+    label, _ = as_floats(rows.column(spec.columns.label))
+    return choose_map(scores, label.astype(np.int64))
