@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError, LedgerError, Unavailable
 from amends.measures.wrappers import Recalibrated
-from amends.workflow.remedies.compete import compete
+from amends.workflow.remedies.compete import common_holdout, compete
 from amends.workflow.remedies.revalidate import revalidate
 from amends.workflow.remedy import Candidate
 from remedy_story import (
@@ -173,6 +174,20 @@ def test_a_service_that_is_down_ranks_nothing() -> None:
         compete(given, SPEC, {"recalibrate": lambda: recalibrated(given), "retrain": down}, **asked)
     with pytest.raises(DataError, match="no measure of the gate"):
         compete(given, SPEC, {}, aim="beauty", **asked)
+
+
+def test_candidates_that_held_out_nothing_in_common_are_not_compared() -> None:
+    """What one was trained on cannot judge it beside the other; where spans overlap, the overlap judges."""
+    given = services(logs("shifted"))
+    late = recalibrated(given)
+    early = replace(late, holdout=REFERENCE)
+    longer = replace(late, holdout=Window(SPEC.name, REFERENCE.start, late.holdout.end - timedelta(days=1)))
+
+    with pytest.raises(DataError, match="no span in common"):
+        common_holdout([late, early])
+    assert common_holdout([late, longer]) == Window(
+        SPEC.name, late.holdout.start, late.holdout.end - timedelta(days=1)
+    )
 
 
 def test_nothing_to_build_is_no_winner() -> None:

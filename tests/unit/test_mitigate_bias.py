@@ -86,6 +86,24 @@ def test_a_threshold_other_than_a_half_is_kept() -> None:
     assert after["f"] / after["m"] > before["f"] / before["m"] + 0.1
 
 
+def test_a_handful_of_people_do_not_drown_the_others() -> None:
+    """Ten people of a third group, all refused, change nothing in how much two large groups come together."""
+    rows = people(REFERENCE, 1)
+    plain, inputs = train(rows, SPEC), rows[list(SPEC.columns.features)]
+    refused = rows.index[plain.predict(inputs) == 0][:10]
+    few = rows["sex"].where(~rows.index.isin(refused), "x")
+
+    def ratio(groups: "pd.Series[str]") -> float:
+        fitted = FairlearnMitigator().reduced(
+            plain, inputs, rows["repaid"], groups,
+            constraint="demographic_parity", strength=0.4, threshold=0.5,
+        )  # fmt: skip
+        rate = pd.Series(fitted.predict(inputs)).groupby(rows["sex"]).mean()
+        return float(rate["f"] / rate["m"])
+
+    assert ratio(few) == pytest.approx(ratio(rows["sex"]), abs=0.02)
+
+
 def test_a_constraint_that_is_kept_changes_nothing() -> None:
     """Where all groups are decided on alike there is nothing to weigh: the copy is the plain fit."""
     rows = people(REFERENCE, 1)

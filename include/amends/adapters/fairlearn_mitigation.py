@@ -3,7 +3,8 @@
 Fairlearn's own ``ExponentiatedGradient`` and ``ThresholdOptimizer`` cannot be stored so. A grid search's
 single predictors can: each is a copy of the team's estimator, fitted to relabelled and reweighted rows
 (Agarwal et al. 2018, "A reductions approach to fair classification", section 3.4). The grid is one ray: the
-multipliers point where the unconstrained model breaks the constraint, so it works for any number of groups.
+multipliers point where the unconstrained model breaks the constraint, so it works for any number of groups:
+each group's rows are moved in proportion to its gap.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVEN = 0.5
+LEAST_ROWS = 100
+"""Rows under which a group's own gap is noise that would drown the others': it pulls at nothing.
+
+An interval of ten points each side (Wilson 1927, JASA 22), as ``fairness.min_group``.
+"""
 
 
 class FairlearnMitigator:
@@ -77,7 +83,8 @@ def _violations(
     """By how much the estimator breaks each constraint, scaled: no row's weight moves by more than 1."""
     moment.load_data(inputs, label, sensitive_features=groups)
     violated = moment.gamma(lambda rows: (parent_scores(estimator, rows) >= threshold).astype(int))
-    ray: pd.Series[float] = violated.clip(lower=0)
+    share = moment.prob_group_event.reindex(violated.index.droplevel(0)).to_numpy()
+    ray: pd.Series[float] = violated.clip(lower=0) * share * (share * len(label) >= LEAST_ROWS)
     most = float(moment.signed_weights(ray).abs().max())
     return ray / most if most > 0 else ray
 
