@@ -11,9 +11,11 @@ from amends.domain.validation import Validation
 from amends.domain.window import Window
 from amends.errors import ArtefactError, BadInput, DataError, Unavailable
 from amends.measures.digests import WindowDigest
+from amends.measures.mitigation import PARITY
 from amends.ports import Services
 from amends.workflow.assess import digest_window
-from amends.workflow.gate import MARGINS, gate
+from amends.workflow.gate import MARGINS, Narrowing, gate
+from amends.workflow.remedies.mitigate_bias import METHOD as MITIGATION
 from amends.workflow.remedy import Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
 
@@ -152,7 +154,7 @@ class _Bench:
         before, after = score_both(services.registry, spec, rows, self.champion, candidate.version)
         validation = gate(
             spec_without(spec, candidate.masked), services.policy, _QualityOf(services, self.incident),
-            reference=self.reference, champion=before, candidate=after,
+            reference=self.reference, champion=before, candidate=after, narrowing=_narrowing(candidate),
         )  # fmt: skip
         services.ledger.put_evidence("validation", validation.document())
         gain = _gain(validation.findings, self.aim, self.attribute)
@@ -162,6 +164,15 @@ class _Bench:
             gain=gain,
             reasons=_reasons(validation, self.aim, gain),
         )
+
+
+def _narrowing(candidate: Candidate) -> Narrowing | None:
+    """The gap that a bias mitigation is for; None for any other remedy."""
+    if candidate.method != MITIGATION:
+        return None
+    by_rates = ("true_positive_rate_difference", "false_positive_rate_difference")
+    metrics = ("selection_rate_ratio",) if candidate.facts["constraint"] == PARITY else by_rates
+    return Narrowing(metrics, candidate.facts["attribute"])
 
 
 def _gain(findings: Sequence[Finding], aim: str, attribute: str | None) -> float | None:
