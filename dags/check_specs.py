@@ -1,11 +1,11 @@
-"""Shows what is wrong with a model spec as an import error of Airflow, where everybody looks.
+"""Shows what is wrong with a model spec or a playbook as an import error of Airflow, where everybody looks.
 
-It defines no DAG. A file that cannot be imported loses every DAG in it, so the broken spec is reported from
-here and the other models' monitors, in ``monitor_models.py``, go on.
+It defines no DAG. A file that cannot be imported loses every DAG in it, so what is broken is reported from
+here, and the other models' monitors and the response go on with what could be read.
 """
 
-from amends.errors import SpecError
-from amends.orchestration.settings import read_shelf
+from amends.errors import BadInput
+from amends.orchestration.settings import read_books, read_shelf
 
-if problems := read_shelf().problems:
-    raise SpecError("\n".join(problems))
+if problems := (*read_shelf().problems, *read_books().problems):
+    raise BadInput("\n".join(problems))

@@ -7,8 +7,8 @@ action, say why. **Rehearse only** is on until you untick it, and while it is on
 |---|---|---|
 | understand | find the incident, freeze the evidence, decide by policy | nothing was altered |
 | contain | roll back to the last good version, where policy allows it at once | promote again |
-| remedy | score old and new on the frozen rows, retrain; or hand over to people | a candidate serves nobody |
-| validate | compare candidate and champion on the same rows | a candidate serves nobody |
+| remedy | score old and new on the frozen rows, then the playbooks, step by step | each step has its own |
+| validate | compare the candidates and the champion on the same rows | a candidate serves nobody |
 | sign_off | every role that policy names approves or rejects; silence rejects | ask again in a new run |
 | promote | check each answer again in Airflow's own record, move the champion | roll back |
 | tell | write the story from the ledger, whatever happened | - |
@@ -24,7 +24,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from amends.domain.policy import ROLES
 from amends.orchestration import failures, response
 from amends.orchestration.form import trigger_form
-from amends.orchestration.settings import read_shelf
+from amends.orchestration.playbooks import play
+from amends.orchestration.settings import read_playbooks, read_shelf
 from amends.orchestration.signoff import sign_off
 
 INCIDENT = "{{ ti.xcom_pull(task_ids='understand.resolve_incident') }}"  # by name, so that it is no arrow
@@ -36,7 +37,7 @@ with DAG(
     doc_md=__doc__,
     catchup=False,
     max_active_runs=64,  # a run waits for people; other incidents must not wait for it
-    params=trigger_form(read_shelf().specs),
+    params=trigger_form(read_shelf().specs, read_playbooks()),
     access_control={role: {"DAGs": {"can_read", "can_edit"}} for role in ROLES},
     tags=["amends", "response"],
     default_args=failures.patience(response.step_failed),
@@ -73,29 +74,34 @@ with DAG(
         roll_back = task(response.roll_back)(INCIDENT)
         leave_in_production = EmptyOperator(task_id="leave_in_production")
 
-    with TaskGroup("remedy", tooltip="Confirm on the frozen rows, then make a better version"):
+    with TaskGroup(response.REMEDY, tooltip="Confirm on the frozen rows, then carry the playbooks out"):
 
         @task.branch
-        def choose_remedy(incident: str) -> str:
-            """Retrain, hand over to people, or be done."""
-            return f"remedy.{response.remedy(incident)}"
+        def choose_playbooks(incident: str) -> list[str]:
+            """Go on with the playbooks of the plan; where several make a version, they compete."""
+            return response.chosen_playbooks(incident)
 
         reproduced = task(response.reproduce, trigger_rule=JOIN)(INCIDENT)
-        chosen = reproduced >> choose_remedy(INCIDENT)
-        retrained = task(response.retrain)(INCIDENT)
-        handed_over = task(response.hand_to_people)(INCIDENT)
-        nothing_more = task(response.nothing_more)(INCIDENT)
-        chosen >> [retrained, handed_over, nothing_more]
+        chosen = reproduced >> choose_playbooks(INCIDENT)
+        carried_out = [chosen >> play(playbook, INCIDENT) for playbook in read_playbooks().values()]
 
-    with TaskGroup("validation", tooltip="Compare candidate and champion on the same rows"):
+    with TaskGroup("validation", tooltip="Compare the candidates and the champion on the same rows"):
+
+        @task(trigger_rule="all_done")
+        def validate(incident: str, ti: Any = None) -> dict[str, Any]:
+            """Compare all candidates with the champion on the same rows: blessed or not, with reasons."""
+            if not failures.any_ran(ti, f"{response.REMEDY}.choose_playbooks"):
+                raise AirflowSkipException("no playbook was carried out in this run")
+            return response.validate(incident)
 
         @task.branch
-        def ask_or_refuse(incident: str, dag_run: Any = None) -> list[str]:
-            """Ask the roles that the policy names, or refuse what validation did not bless."""
-            return response.reviewers(incident, dag_run) or ["validation.refuse"]
+        def ask_or_refuse(incident: str, validated: Any, dag_run: Any = None) -> list[str]:
+            """Ask the roles that the policy names, or end the remedy of what validation did not bless."""
+            return response.reviewers(incident, validated, dag_run)
 
-        validated, asked = task(response.validate)(INCIDENT), ask_or_refuse(INCIDENT)
-        refused = task(response.refuse)(INCIDENT)
+        validated = validate(INCIDENT)
+        asked = ask_or_refuse(INCIDENT, validated)
+        refused, nothing_made = task(response.refuse)(INCIDENT), task(response.no_candidate)(INCIDENT)
 
     with TaskGroup(response.SIGN_OFF, tooltip="Named people approve or reject this very evidence"):
         questions = [sign_off(role, INCIDENT) for role in ROLES]
@@ -105,7 +111,7 @@ with DAG(
         @task(trigger_rule="all_done")
         def record_answers(incident: str, dag_run: Any = None, ti: Any = None) -> int:
             """Copy the answers into the ledger before anything acts on them."""
-            if not failures.was_asked(ti, response.SIGN_OFF):
+            if not failures.any_ran(ti, f"{response.SIGN_OFF}.approve_"):
                 raise AirflowSkipException("nobody was asked in this run")
             return response.record_answers(incident, dag_run)
 
@@ -132,8 +138,9 @@ with DAG(
     contained >> [rehearsed, roll_back, leave_in_production]
     [roll_back, leave_in_production] >> reproduced
     # validation sits directly upstream of the question: nobody is asked to bless an unchecked model
-    retrained >> validated >> asked >> [refused, *questions]
+    carried_out >> validated
+    asked >> [refused, nothing_made, *questions]
     # answers are copied into the ledger before the promotion may read them
     questions >> recorded
     # the story is told whatever happened, and the run shows it
-    [rehearsed, handed_over, nothing_more, refused, promoted] >> narrate() >> show_red()
+    [rehearsed, nothing_made, refused, promoted] >> narrate() >> show_red()

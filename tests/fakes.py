@@ -1,7 +1,7 @@
 """Stand-ins for ports, for tests that need no service."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from amends.domain.events import GENESIS, ChainReport, Event, EventKind, NewEven
 from amends.domain.promotion import Champion, Move
 from amends.domain.transitions import BOUNDS, forbidden, same_event
 from amends.errors import LedgerError
-from amends.ports import Announcement
+from amends.ports import Announcement, Kept
 
 
 @dataclass
@@ -45,6 +45,7 @@ class FakeLedger:
     clock: Callable[[], datetime] = field(default_factory=lambda: FakeClock().now)
     state: _State = _State()
     documents: dict[str, str] = field(default_factory=dict)
+    frozen: dict[str, list[Any]] = field(default_factory=dict)
 
     @contextmanager
     def transaction(self, model: str) -> Iterator["FakeTransaction"]:
@@ -75,6 +76,15 @@ class FakeLedger:
             for row in self.state.outbox
             if row.topic == topic and model in {None, row.model} and row.id not in self.state.settled
         ]
+
+    def keep_rows(self, incident: str, batches: Iterable[Any]) -> Kept:
+        """Keep the first rows given."""
+        rows = self.frozen.setdefault(incident, [batch for batch in batches if batch.num_rows])
+        return Kept(rows=sum(batch.num_rows for batch in rows), digest=digest_of([str(one) for one in rows]))
+
+    def kept_rows(self, incident: str) -> Iterator[Any]:
+        """The rows kept."""
+        yield from self.frozen.get(incident, [])
 
     def champion(self, model: str) -> Champion | None:
         """The champion by the record."""

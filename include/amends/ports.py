@@ -1,6 +1,6 @@
 """What the workflow needs from the world. Adapters give it; fakes stand in for it in tests."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,14 @@ class Announcement:
     key: str
     model: str
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Frozen rows: how many, and the digest of all their parts."""
+
+    rows: int
+    digest: str
 
 
 class LedgerTransaction(Protocol):
@@ -82,6 +90,12 @@ class Ledger(Protocol):
     def evidence(self, digest: str) -> dict[str, Any]:
         """Read a document back. :raises LedgerError: it is absent or no longer fits its digest."""
 
+    def keep_rows(self, incident: str, batches: "Iterable[pa.RecordBatch]") -> "Kept":
+        """Keep an incident's rows as they are now, read-only; rows that were kept before stay as they are."""
+
+    def kept_rows(self, incident: str) -> "Iterator[pa.RecordBatch]":
+        """An incident's frozen rows; none where none were kept. :raises LedgerError: they were changed."""
+
     def verify(self) -> ChainReport:
         """Walk the whole chain."""
 
@@ -113,6 +127,19 @@ class ModelRegistry(Protocol):
 
     def load(self, version: ModelVersion) -> Scorer:
         """Check the artefact against its digest, load it, return its scoring function.
+
+        :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
+
+    def apart(self, version: ModelVersion) -> Scorer:
+        """Return a scoring function that fetches, checks, loads and scores in a sandbox, at each call.
+
+        Calling it raises ArtefactError as :meth:`load` does, and where the version takes too long or too much
+        memory, or tries to reach the network or other files.
+        """
+
+    def estimator(self, version: ModelVersion) -> Any:
+        """Check and load as :meth:`load` does; return the estimator, for a remedy to wrap.
 
         :raises ArtefactError: the artefact is missing, altered or does not load.
         """
@@ -159,6 +186,36 @@ class Trainer(Protocol):
         """Fit on rows with features and label; return an estimator with ``predict_proba``."""
 
 
+class Imputer(Protocol):
+    """Guesses a masked input from the others."""
+
+    def fit(self, spec: ModelSpec, rows: "pd.DataFrame", column: str, inputs: Sequence[str]) -> Any:
+        """Fit on rows in which the column can be believed; return an estimator with ``predict``.
+
+        :raises DataError: the column has no value to learn from.
+        """
+
+
+class Mitigator(Protocol):
+    """Fits a team's estimator so that groups come out more alike (Fairlearn)."""
+
+    def reduced(
+        self, estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", groups: "pd.Series[str]",
+        *, constraint: str, strength: float, threshold: float,
+    ) -> Any | None:  # fmt: skip
+        """Fit a fresh copy of a fitted estimator under a constraint; None where all rows get one class.
+
+        :param constraint: ``demographic_parity`` or ``equalized_odds``.
+        :param strength: share in (0, 1] of an error's weight that the constraint may move at most.
+        :raises SpecError: the estimator takes no sample weights.
+        """
+
+    def weighted(
+        self, estimator: Any, inputs: "pd.DataFrame", label: "pd.Series[int]", weights: Sequence[float]
+    ) -> Any:
+        """Fit a fresh copy with a weight for each row. :raises SpecError: it takes no sample weights."""
+
+
 class FairnessMetrics(Protocol):
     """Group metrics from a table of counts (Fairlearn)."""
 
@@ -181,4 +238,6 @@ class Services:
     fairness: FairnessMetrics
     reporter: Reporter
     trainer: Trainer
+    imputer: Imputer
+    mitigator: Mitigator
     policy: "Policy"

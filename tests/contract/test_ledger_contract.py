@@ -1,12 +1,14 @@
 """What every ledger promises, on PostgreSQL and in memory alike."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from amends.adapters.postgres import PostgresLedger
 from amends.domain.events import GENESIS, EventKind, NewEvent
 from amends.domain.promotion import Champion, Move
-from amends.errors import LedgerError, Refused, Superseded
+from amends.errors import DataError, LedgerError, Refused, Superseded
 from amends.ports import Ledger
 from fakes import FakeLedger
 
@@ -199,3 +201,33 @@ def test_a_transaction_is_on_one_model(ledger: Ledger) -> None:
     """An event of another model does not slip in under this model's lock."""
     with pytest.raises(LedgerError, match="pricing"), ledger.transaction("pricing") as transaction:
         transaction.append(OPENED)
+
+
+def test_frozen_rows_are_kept_once_and_read_back(ledger: Ledger) -> None:
+    """The first rows given stay, whatever a retry gives; each incident has its own."""
+    first = [
+        pa.record_batch({"id": ["a", "b"], "score": [0.1, None]}),
+        pa.record_batch({"id": ["c"], "score": [0.3]}),
+    ]
+    kept = ledger.keep_rows(INCIDENT, iter(first))
+    assert kept.rows == 3
+    again = ledger.keep_rows(INCIDENT, [pa.record_batch({"id": ["other"], "score": [1.0]})])
+    assert again == kept
+    assert pa.Table.from_batches(ledger.kept_rows(INCIDENT)).to_pydict() == {
+        "id": ["a", "b", "c"], "score": [0.1, None, 0.3],
+    }  # fmt: skip
+    assert list(ledger.kept_rows("another")) == []
+
+
+def test_an_interrupted_snapshot_keeps_nothing(ledger: Ledger) -> None:
+    """Rows that break off half-way leave nothing, so that a retry keeps them all."""
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"id": ["a"]})
+        raise DataError("the log broke off. Try again.")
+
+    with pytest.raises(DataError):
+        ledger.keep_rows(INCIDENT, broken())
+    assert (
+        ledger.keep_rows(INCIDENT, [pa.record_batch({"id": ["a"]}), pa.record_batch({"id": ["b"]})]).rows == 2
+    )

@@ -98,6 +98,15 @@ def test_a_loaded_version_scores_as_the_estimator_did(registry: ModelRegistry, m
     assert list(scores) == list(estimator.predict_proba(ROWS)[::-1, 1])
 
 
+def test_a_version_scores_apart_as_it_does_here(registry: ModelRegistry, model: str) -> None:
+    """The sandbox gives the same scores, and refuses other bytes than the version's in the same words."""
+    version = register(registry, model, "apart", fitted(3.0))
+    assert list(registry.apart(version)(ROWS)) == pytest.approx(list(registry.load(version)(ROWS)), abs=1e-12)
+    other = ModelVersion(model=model, version=version.version, digest="sha256:" + "1" * 64)
+    with pytest.raises(ArtefactError, match=f"version 1 of {model}"):
+        registry.apart(other)(ROWS)
+
+
 def test_the_champion_alias_moves_and_reads_back(registry: ModelRegistry, model: str) -> None:
     """The alias follows the last call; setting it twice is no error."""
     for key in ("first", "second"):

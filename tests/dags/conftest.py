@@ -38,3 +38,16 @@ def bag() -> Any:
     from dag_parsing import parse
 
     return parse(PROJECT / "dags")
+
+
+@pytest.fixture(scope="session")
+def airflow_db(bag: Any) -> None:
+    """Tables of Airflow in the tests' own home."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.utils.db import initdb
+
+        initdb()
+    assert not bag.import_errors

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amends.domain.policy import PLAYBOOKS
 
 PROJECT = Path(__file__).parents[2]
 SOURCES = [*(PROJECT / "dags").glob("*.py"), *(PROJECT / "include" / "amends" / "orchestration").glob("*.py")]
@@ -26,7 +27,7 @@ def upstream(dag: Any, task: str) -> set[str]:
 
 def test_evidence_is_frozen_before_anything_acts(response: Any) -> None:
     """Whatever alters or decides something comes after the freezing."""
-    acting = ["understand.decide", "contain.roll_back", "remedy.retrain", "promotion.promote"]
+    acting = ["understand.decide", "contain.roll_back", "remedy.retrain.train", "promotion.promote"]
     for task in acting:
         assert "understand.freeze_evidence" in upstream(response, task)
 
@@ -42,6 +43,21 @@ def test_answers_are_recorded_before_the_promotion(response: Any) -> None:
     assert response.get_task("promotion.promote").upstream_task_ids == {"promotion.record_answers"}
     asked = {f"sign_off.approve_{role}" for role in ROLES}
     assert response.get_task("promotion.record_answers").upstream_task_ids == asked
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_each_playbook_is_a_branch_with_its_steps_in_order(response: Any, name: str) -> None:
+    """The steps stand in the file's order, each with its time-out; all lead to the validation."""
+    from amends.adapters.files import load_playbooks
+
+    playbook = load_playbooks()[name]
+    before = "remedy.choose_playbooks"
+    for step in playbook.steps:
+        task = response.get_task(f"remedy.{name}.{step.name}")
+        assert task.upstream_task_ids == {before}
+        assert task.execution_timeout.total_seconds() == step.minutes * 60
+        before = task.task_id
+    assert before in response.get_task("validation.validate").upstream_task_ids
 
 
 def test_a_rehearsal_reaches_nothing_that_acts(response: Any) -> None:
@@ -143,9 +159,7 @@ def test_runs_by_hand_rehearse_unless_told_otherwise(response: Any) -> None:
     form = response.params
     assert form["dry_run"] is True
     assert form["action"] == "as decided"
-    assert form.get_param("action").schema["enum"] == [
-        "as decided", "observe", "rollback", "retrain", "revalidate",
-    ]  # fmt: skip
+    assert set(form.get_param("action").schema["enum"]) == {"as decided", *PLAYBOOKS}
     assert "lending" in form.get_param("model").schema["enum"]
     assert "lending" in form.get_param("model").schema["values_display"]["lending"]
 
@@ -180,7 +194,7 @@ def test_functions_used_as_tasks_are_short() -> None:
     """Functions that a DAG file turns into tasks keep to the same eight lines."""
     from amends.orchestration import response
 
-    for name in ("roll_back", "reproduce", "retrain", "hand_to_people", "nothing_more", "validate", "refuse"):
+    for name in ("roll_back", "reproduce", "run_step", "no_candidate", "validate", "refuse"):
         assert len(inspect.getsource(getattr(response, name)).splitlines()) <= 8 + 1
 
 

@@ -1,48 +1,38 @@
 """The response DAG, run by Airflow in this process on stand-ins, with people who answer."""
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.promotion import Move
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
+from dag_people import BY_HAND, approval, from_database, people
 from fake_registry import FakeRegistry
+from fake_source import FakeSource
 from fakes import FakeClock, FakeLedger
 
+__all__ = ["people"]  # a fixture by name
 MODEL = "lending"
 WINDOW = Window(MODEL, datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 INCIDENT = "lending-20260715-0a1b2c3d"
-PEOPLE = {"data_science": "dana", "product": "petra", "legal": "lena"}
-REASON = "Looked at the table; fine."
-BY_HAND = {"state": "success"}
-"""No answer: somebody sets the task's state."""
-
 CALL = {
     "category": "performance", "categories": ["performance"], "severity": "SEV2",
     "playbook": "rollback", "playbooks": ["rollback", "retrain"], "because": ["{{ 7*7 }} rule"],
 }  # fmt: skip
 
-Answerer = Callable[[str], Mapping[str, Any] | None]
 
+def two_rows() -> pd.DataFrame:
+    """Rows of the window, for the evidence."""
+    from amends.orchestration.settings import read_shelf
 
-@pytest.fixture(scope="session")
-def airflow_db(bag: Any) -> None:
-    """Tables of Airflow in the tests' own home."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from airflow.utils.db import initdb
-
-        initdb()
-    assert not bag.import_errors
+    columns = read_shelf().spec(MODEL).columns
+    return pd.DataFrame({name: ["a", "b"] for name in columns.all} | {columns.timestamp: [WINDOW.start] * 2})
 
 
 class House:
@@ -57,8 +47,9 @@ class House:
         self.registry = FakeRegistry()
         unused: Any = SimpleNamespace()
         self.services = Services(
-            ledger=self.ledger, registry=self.registry, source=unused, quality=unused, fairness=unused,
-            reporter=unused, trainer=unused, policy=load_policy(None),
+            ledger=self.ledger, registry=self.registry, source=FakeSource(two_rows()), quality=unused,
+            fairness=unused, reporter=unused, trainer=unused, imputer=unused, mitigator=unused,
+            policy=load_policy(None),
         )  # fmt: skip
         for key in ("first", "second"):
             self.move(self.version(key), key)
@@ -124,7 +115,7 @@ def house(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: 
     monkeypatch.setattr(response, "services", lambda _: made.services)
     monkeypatch.setattr(response, "read_answers", from_database)
     monkeypatch.setattr(response.remediate, "reproduce", reproduced)
-    monkeypatch.setattr(response.remediate, "retrain", lambda *_: retrained(made))
+    monkeypatch.setitem(response.HOUSE, "train", trains(lambda *_: retrained(made)))
     monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(made, blessed=True))
     return made
 
@@ -140,10 +131,20 @@ def reproduced(services: Any, spec: ModelSpec, incident: str) -> dict[str, Any]:
     return {"result": "confirmed"}
 
 
+def trains(run: Callable[..., Any]) -> Any:
+    """Stand in for the step that trains."""
+    from amends.workflow.candidates import withdraw
+    from amends.workflow.playbooks import StepKind
+
+    return StepKind(does="Train.", way_back="withdrawn", run=run, undo=withdraw)
+
+
 def retrained(house: House) -> dict[str, Any]:
     """Stand in for training: register a third version."""
     version = house.version("third")
-    payload = {"version": version.version, "digest": version.digest, "parent": "2", "rows": 900}
+    payload = {
+        "version": version.version, "digest": version.digest, "parent": "2", "rows": 900, "method": "retrain",
+    }  # fmt: skip
     append(house, EventKind.CANDIDATE_REGISTERED, payload)
     return payload
 
@@ -176,96 +177,6 @@ def append(house: House, kind: EventKind, payload: Mapping[str, Any]) -> None:
         )
 
 
-def from_database(_: str, run_id: str, tasks: Mapping[str, str], *, within: timedelta) -> list[Any]:
-    """Read the records where Airflow's API would read them."""
-    from airflow.models.hitl import HITLDetail
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-    from amends.orchestration.api import answer_of
-    from sqlalchemy import select
-
-    answers = []
-    with create_session() as session:
-        for role, task in tasks.items():
-            query = select(HITLDetail).join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
-            query = query.where(TaskInstance.run_id == run_id, TaskInstance.task_id == task)
-            record = session.scalar(query)
-            answers.append(answer_of(role, record and as_api_says(record), within=within))
-    return answers
-
-
-def as_api_says(record: Any) -> dict[str, Any]:
-    """Write a record as Airflow's API does."""
-    return {
-        "body": record.body,
-        "assigned_users": record.assigned_users,
-        "created_at": record.created_at.isoformat(),
-        "response_received": record.response_received,
-        "responded_at": record.responded_at.isoformat() if record.responded_at else None,
-        "responded_by_user": record.responded_by_user,
-        "chosen_options": record.chosen_options,
-        "params_input": record.params_input,
-    }
-
-
-@pytest.fixture
-def people() -> Iterator[Callable[[Answerer], list[str]]]:
-    """Let people answer while a run waits for them; what each was shown is kept."""
-    stop, threads = threading.Event(), []
-
-    def start(answer: Answerer) -> list[str]:
-        shown: list[str] = []
-        threads.append(threading.Thread(target=respond_until, args=(stop, answer, shown)))
-        threads[-1].start()
-        return shown
-
-    yield start
-    stop.set()
-    for thread in threads:
-        thread.join(timeout=10)
-
-
-PARKED = 6
-"""Looks at a waiting question before it is answered: Airflow loses what comes while it parks the task."""
-
-
-def respond_until(stop: threading.Event, answer: Answerer, shown: list[str]) -> None:
-    """Answer every waiting question until told to stop."""
-    from airflow.models.hitl import HITLDetail
-    from airflow.models.trigger import handle_event_submit
-    from airflow.triggers.base import TriggerEvent
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    looks: Counter[Any] = Counter()
-    while not stop.is_set():
-        time.sleep(0.2)
-        with create_session() as session:
-            for record in session.scalars(select(HITLDetail)).all():
-                task = record.task_instance
-                given = answer(task.task_id.removeprefix("sign_off.approve_"))
-                looks[record.ti_id] += task.state == "awaiting_input"
-                if task.state != "awaiting_input" or given is None or looks[record.ti_id] < PARKED:
-                    continue
-                if given == BY_HAND:
-                    task.state = "success"
-                    continue
-                if record.responded_at is None:
-                    shown.append(record.body)
-                    record.responded_at = datetime.now(UTC)
-                    record.responded_by = given["by"]
-                    record.chosen_options = given["chosen"]
-                    record.params_input = {"rationale": given["rationale"]}
-                # an answer that the runner overwrote while parking the task is handed in again
-                event = TriggerEvent(record.as_resume_event_payload())
-                handle_event_submit(event, task_instance=task, session=session)
-
-
-def approval(role: str) -> dict[str, Any]:
-    """Approve, as the person who holds the role."""
-    return {"by": {"id": role, "name": PEOPLE[role]}, "chosen": ["Approve"], "rationale": REASON}
-
-
 def run(bag: Any, **conf: Any) -> Any:
     """Run the response as the hand-over does."""
     dag = bag.dags["respond_to_incident"]
@@ -286,8 +197,8 @@ def test_three_approvals_promote(bag: Any, house: House, people: Any) -> None:
     acts = [kind for kind in house.kinds() if kind not in {"promotion_intended", "promotion_completed"}]
     assert acts == [
         "incident_opened", "evidence_frozen", "decision_made", "champion_moved", "contained", "reproduced",
-        "candidate_registered", "candidate_validated", "approval_requested", "approval_answered",
-        "approval_answered", "approval_answered", "champion_moved", "narrated",
+        "candidate_registered", "step_done", "candidate_validated", "approval_requested",
+        "approval_answered", "approval_answered", "approval_answered", "champion_moved", "narrated",
     ]  # fmt: skip
     assert "{{" not in shown[0]
     assert "7*7" in shown[0]
@@ -353,13 +264,14 @@ def test_a_rehearsal_alters_nothing(bag: Any, house: House) -> None:
 def test_what_is_only_observed_is_closed(bag: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """An incident that asks for nothing is closed at the end, so that it takes in no later one."""
     monkeypatch.setitem(CALL, "playbooks", ["observe"])
+    monkeypatch.setattr("amends.orchestration.response.remediate.validate", lambda *_: {})
     house.ledger.state = type(house.ledger.state)()
     for version in reversed(house.registry.versions(MODEL)):
         house.move(version, f"again {version.version}")
     house.open_incident()
     done = run(bag)
     assert done.state == "success", states(done)
-    assert house.kinds()[-2:] == ["incident_closed", "narrated"]
+    assert house.kinds()[-3:] == ["incident_closed", "step_done", "narrated"]
     assert house.registry.aliased(MODEL) == "2"
 
 
@@ -367,20 +279,36 @@ def test_a_failing_step_is_told_and_shows_red(
     bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed step leaves its reason in the ledger, the story is told, the run is red."""
-    from amends.errors import DataError
     from amends.orchestration import response
 
-    def broken(*_: Any) -> None:
-        raise DataError("12 labelled rows are too few. Wait for labels.")
-
-    monkeypatch.setattr(response.remediate, "retrain", broken)
+    monkeypatch.delitem(response.HOUSE, "train")
+    monkeypatch.setattr(response.remediate, "validate", lambda *_: {})
     done = run(bag)
     assert done.state == "failed"
     assert states(done)["narrate"] == "success"
     facts = house.last(EventKind.STEP_FAILED)
-    assert facts["step"] == "remedy.retrain"
-    assert "12 labelled rows are too few" in facts["reason"]
+    assert facts["step"] == "remedy.retrain.train"
+    assert "which the house has not" in facts["reason"]
     assert "promotion_intended" not in house.kinds()[-3:]
+
+
+def test_a_playbook_that_reaches_nothing_goes_to_people(
+    bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too few rows are no failure: the run is green, nobody is asked, and a person goes on."""
+    from amends.errors import DataError
+    from amends.orchestration import response
+
+    def too_few(*_: Any) -> None:
+        raise DataError("12 labelled rows are too few. Wait for labels.")
+
+    monkeypatch.setitem(response.HOUSE, "train", trains(too_few))
+    monkeypatch.setattr(response.remediate, "validate", lambda *_: {})
+    done = run(bag)
+    assert done.state == "success", states(done)
+    assert states(done)["sign_off.approve_legal"] == "skipped"
+    assert house.kinds()[-3:] == ["playbook_failed", "handed_to_people", "narrated"]
+    assert "12 labelled rows" in house.last(EventKind.PLAYBOOK_FAILED)["reason"]
 
 
 def test_a_step_whose_worker_was_killed_is_told(house: House) -> None:
@@ -391,12 +319,14 @@ def test_a_step_whose_worker_was_killed_is_told(house: House) -> None:
         dag_id="respond_to_incident",
         run_id="run",
         xcom_pull=lambda **_: INCIDENT,
-        get_task_states=lambda **_: {"run": {"remedy.retrain": "failed", "validation.validate": "skipped"}},
+        get_task_states=lambda **_: {
+            "run": {"remedy.retrain.train": "failed", "validation.validate": "skipped"}
+        },
     )
     for _ in range(2):
         response.tell(ti, SimpleNamespace(conf={}))
     failed = [event.payload for event in house.ledger.events(kinds=[EventKind.STEP_FAILED])]
-    assert failed == [{"step": "remedy.retrain", "reason": "it ended without giving a reason"}]
+    assert failed == [{"step": "remedy.retrain.train", "reason": "it ended without giving a reason"}]
 
 
 @pytest.mark.parametrize(

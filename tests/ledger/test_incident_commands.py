@@ -55,6 +55,8 @@ def house(pg_server: str, pg_template: str) -> tuple[Services, str, str]:
         fairness=FairlearnMetrics(),
         reporter=EvidentlyReporter(),
         trainer=nothing,  # type: ignore[arg-type]
+        imputer=nothing,  # type: ignore[arg-type]
+        mitigator=nothing,  # type: ignore[arg-type]
         policy=policy,
     )
     assessment = monitor.assess_window(services, SPEC, WINDOW)

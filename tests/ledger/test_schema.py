@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from amends.adapters.postgres import APP_ROLE, PostgresLedger, announce, connect, migrate, schema
 from amends.domain.events import EventKind, NewEvent, seal
@@ -239,3 +240,18 @@ def test_a_fact_that_cannot_be_stored_is_refused_whole(dsn: str) -> None:
     with pytest.raises(DataError, match="cannot"), ledger.transaction(MODEL) as transaction:
         transaction.append(event)
     assert ledger.verify().rows == 0
+
+
+def test_frozen_rows_cannot_be_changed_or_deleted_by_the_services(dsn: str) -> None:
+    """Neither role changes a snapshot; only the owner forgets those that are old, and the events stay."""
+    ledger = PostgresLedger(app_dsn(dsn))
+    ledger.keep_rows(INCIDENT, [pa.record_batch({"id": ["a"]})])
+    for role in (dsn, app_dsn(dsn)):
+        with pytest.raises((LedgerError, Unavailable, DataError)):
+            query(role, "UPDATE amends.snapshots SET content = ''")
+    for sql in ("DELETE FROM amends.snapshots", "SELECT amends.forget_snapshots('0 days')"):
+        with pytest.raises((LedgerError, Unavailable, DataError)):
+            query(app_dsn(dsn), sql)
+    assert query(dsn, "SELECT amends.forget_snapshots('1 day')") == [(0,)]
+    assert query(dsn, "SELECT amends.forget_snapshots('0 days')") == [(1,)]
+    assert list(ledger.kept_rows(INCIDENT)) == []

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding, Verdict
-from amends.domain.validation import Validation
+from amends.domain.validation import WEIGHED, Validation
 from amends.errors import DataError, SpecError
 from amends.measures.comparison import SCORE_BINS, auc_of, compare_scores
 from amends.measures.pairing import align, pair_rows
 from amends.measures.resampling import Resampler
-from amends.workflow.gate import gate
+from amends.workflow.gate import Narrowing, gate
 from lending import applicants, digested, lending_spec, logit, scored, sigmoid
 
 SPEC = lending_spec()
@@ -63,6 +63,22 @@ GOOD: dict[str, tuple[int, Scores, Scores]] = {
         4000, lambda p: shifted(p, "f", -0.2), lambda p: p["truth"],
     ),
     "a candidate that recalibrates": (4000, lambda p: sigmoid(3 * logit(p["truth"])), lambda p: p["truth"]),
+    "a candidate bolder than a timid champion": (
+        4000, lambda p: sigmoid(0.3 * logit(p["truth"])), lambda p: p["truth"],
+    ),
+    "a candidate that is right where the champion scores too high": (
+        4000, lambda p: sigmoid(logit(p["truth"]) + 1), lambda p: p["truth"],
+    ),
+    "a candidate that is right where the champion scores too low": (
+        4000, lambda p: sigmoid(logit(p["truth"]) - 1), lambda p: p["truth"],
+    ),
+    "a candidate of two digits": (4000, lambda p: p["truth"], lambda p: p["truth"].round(2)),
+    "a candidate of twenty levels": (6000, lambda p: p["truth"], lambda p: (p["truth"] * 20).round() / 20),
+    "a candidate that takes a small gap away": (
+        6000, lambda p: shifted(p, "m", -0.08), lambda p: p["truth"],
+    ),
+    "an equal candidate on many rows": (20000, lambda p: p["truth"], lambda p: p["truth"]),
+    "a candidate that is a little better": (8000, lambda p: noisy(p, 0.4), lambda p: p["truth"]),
 }  # fmt: skip
 
 BAD: dict[str, tuple[int, Scores, Scores, str]] = {
@@ -81,6 +97,35 @@ BAD: dict[str, tuple[int, Scores, Scores, str]] = {
     "scores too high for everybody": (
         4000, lambda p: p["truth"], lambda p: sigmoid(logit(p["truth"]) + 1), "calibration_error",
     ),
+    "scores too low for everybody": (
+        4000, lambda p: p["truth"], lambda p: sigmoid(logit(p["truth"]) - 1), "calibration_error",
+    ),
+    "decisions in the place of scores": (
+        4000, lambda p: p["truth"], lambda p: (p["truth"] >= 0.5).astype(float), "brier_score_change",
+    ),
+    "a third of the rows scored as somebody else's": (
+        4000, lambda p: p["truth"],
+        lambda p: np.where(p.index % 3, p["truth"], p["truth"].sample(frac=1, random_state=1)), "auc_change",
+    ),
+    "everybody approved": (
+        4000, lambda p: p["truth"], lambda p: 0.9 + p["truth"] / 20, "balanced_accuracy_change",
+    ),
+    "nobody approved": (4000, lambda p: p["truth"], lambda p: p["truth"] / 20, "balanced_accuracy_change"),
+    "a new gap at the cost of men": (
+        4000, lambda p: p["truth"], lambda p: shifted(p, "m", -0.2), "selection_rate_ratio",
+    ),
+    "a new gap by favours": (
+        4000, lambda p: p["truth"], lambda p: shifted(p, "f", 0.3), "selection_rate_ratio",
+    ),
+    "a new gap in errors": (
+        6000, lambda p: p["truth"], lambda p: np.where(p["sex"] == "f", sigmoid(p["noise"]), p["truth"]),
+        "auc_change",
+    ),
+    "one group scored by a constant": (
+        4000, lambda p: p["truth"], lambda p: np.where(p["sex"] == "f", 0.4, p["truth"]),
+        "selection_rate_ratio",
+    ),
+    "scores in percent": (4000, lambda p: p["truth"], lambda p: p["truth"] / 100, "calibration_error"),
     "a constant candidate": (4000, lambda p: p["truth"], lambda p: np.full(len(p), 0.5), "auc"),
     "a candidate with holes": (
         4000, lambda p: p["truth"], lambda p: np.where(p.index % 50, p["truth"], np.nan),
@@ -90,6 +135,44 @@ BAD: dict[str, tuple[int, Scores, Scores, str]] = {
         4000, lambda p: shifted(p, "f", -0.2), lambda p: shifted(p, "f", -0.2), "selection_rate_ratio",
     ),
 }  # fmt: skip
+
+
+def test_the_table_is_large_enough_to_mean_something() -> None:
+    """Thirty candidates that are good or bad in a known way, and more bad ones than good."""
+    assert len(GOOD) + len(BAD) >= 30
+    assert len(BAD) > len(GOOD)
+
+
+def test_what_a_mitigation_is_not_for_is_for_people_to_weigh() -> None:
+    """A gap by region that stays is told to those who approve; the gap by sex, the aim, has to go."""
+    spec = lending_spec(columns={"sensitive": ["sex", "region"]})
+    people = applicants(6000)
+    by_region = np.where(people["region"] == "north", people["truth"] - 0.2, people["truth"])
+    champion = scored(people, np.where(people["sex"] == "f", by_region - 0.15, by_region))
+    candidate = scored(people, by_region)
+
+    def judged(narrowing: Narrowing | None) -> Validation:
+        return gate(
+            spec, POLICY, Quality(), reference=digested(spec, champion), champion=champion,
+            candidate=candidate, narrowing=narrowing,
+        )  # fmt: skip
+
+    told = judged(Narrowing(("selection_rate_ratio",), "sex"))
+    assert told.blessed
+    gap = "false_positive_rate_difference"
+    assert any(line.startswith(f"{WEIGHED}: {gap} (region)") for line in told.reasons)
+    for narrowing in (None, Narrowing((gap,), "region")):
+        other = judged(narrowing)
+        assert not other.blessed
+        assert any(line.startswith(f"{gap} (region)") for line in other.reasons)
+
+
+def test_an_undecided_calibration_error_is_no_obstacle_to_clearly_better_scores() -> None:
+    """Few rows cannot tell the error of ten bins; a Brier score that is clearly better counts for it."""
+    people = applicants(1500)
+    verdict = judge(scored(people, noisy(people, 1.5)), scored(people, people["truth"]))
+    change = next(one for one in verdict.findings if one.metric == "calibration_error_change")
+    assert change.verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("name", GOOD)

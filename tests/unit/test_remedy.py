@@ -19,7 +19,8 @@ from amends.domain.spec import Training
 from amends.domain.window import Window
 from amends.errors import ArtefactError, DataError, SpecError
 from amends.ports import Services
-from amends.workflow.remedy import LEAST_ROWS, candidate_of, retrain
+from amends.workflow.remedies.retrain import retrain
+from amends.workflow.remedy import LEAST_ROWS, candidate_of
 from amends.workflow.reproduce import reproduce
 from amends.workflow.rows import labelled_rows, score_both
 from fake_registry import FakeRegistry
@@ -53,6 +54,7 @@ def services(rows: pd.DataFrame | None = None) -> Services:
     return Services(
         ledger=FakeLedger(), registry=mine, source=FakeSource(log if rows is None else rows),
         quality=NEVER, fairness=NEVER, reporter=NEVER, trainer=FunctionTrainer(),
+        imputer=NEVER, mitigator=NEVER,
         policy=load_policy(None),
     )  # fmt: skip
 

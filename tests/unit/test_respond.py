@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from amends.adapters.files import load_policy
 from amends.domain.approval import Answer
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.promotion import Move
@@ -14,65 +13,14 @@ from amends.domain.spec import spec_from_document
 from amends.domain.window import Window
 from amends.errors import LedgerError, NotApproved, SpecError
 from amends.ports import Services
-from amends.workflow import approve, monitor, respond, watch
+from amends.workflow import approve, freeze, monitor, respond, watch
 from amends.workflow.narrate import narrate
 from amends.workflow.promote import promote
-from fake_registry import FakeRegistry
-from fakes import FakeLedger
+from answering import CALL, SPEC, WINDOW, opened, services
 from samples import FULL
 
+__all__ = ["services"]  # a fixture by name
 LINK = "http://127.0.0.1:8080/dags/respond_to_incident/runs/x"
-SPEC = spec_from_document({**FULL, "name": "lending"}, "lending.yaml")
-WINDOW = Window("lending", datetime(2026, 2, 15, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
-CALL = {
-    "category": "performance",
-    "categories": ["performance", "fairness"],
-    "severity": "SEV2",
-    "playbook": "rollback",
-    "playbooks": ["rollback", "retrain"],
-    "because": ["rule bad release"],
-}
-
-
-@pytest.fixture
-def services() -> Services:
-    """Versions 1 (approved) and 2 (champion) of a model, on fakes."""
-    ledger, registry = FakeLedger(), FakeRegistry()
-    for number in ("1", "2"):
-        version = registry.register("lending", object(), key=number, tags={}, example=None, metrics={})
-        epoch = int(number) - 1
-        promote(
-            ledger,
-            registry,
-            Move(
-                key=f"release:{number}",
-                model="lending",
-                version=version.version,
-                digest=version.digest,
-                seen_epoch=epoch,
-                reason="bootstrap",
-            ),
-        )
-    nothing: Any = None
-    return Services(
-        ledger=ledger,
-        registry=registry,
-        source=nothing,
-        quality=nothing,
-        fairness=nothing,
-        reporter=nothing,
-        trainer=nothing,
-        policy=load_policy(None),
-    )
-
-
-def opened(services: Services, call: dict[str, Any] | None = None) -> str:
-    """Open the incident of an assessed window."""
-    document = {"incident": call or CALL, "policy": {"digest": "sha256:p"}, "findings": []}
-    evidence = services.ledger.put_evidence("assessment", document)
-    incident = monitor.open_incident(services, SPEC, WINDOW, evidence)
-    assert incident is not None
-    return incident
 
 
 def validated(services: Services, incident: str, *, blessed: bool = True) -> None:
@@ -114,7 +62,7 @@ def answers(services: Services, incident: str, **changes: Any) -> list[Answer]:
 def asked(services: Services) -> str:
     """Walk to the point where people are asked."""
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     respond.decide(services, SPEC, incident)
     respond.contain(services, SPEC, incident)
     validated(services, incident)
@@ -147,14 +95,14 @@ def test_a_graver_finding_that_joins_is_answered_by_another_run(services: Servic
         "categories": ["privacy_leak"],
     }
     incident = opened(services, mild)
-    assert respond.decide(services, SPEC, incident)["remedy"] == "people"
+    assert respond.decide(services, SPEC, incident)["run"] == ["mask"]
     joined(services, CALL)
     first, second = services.ledger.pending("incident")
     assert first.key == incident
     assert second.key.startswith(f"{incident}.")
     assert second.payload == {"incident": incident}
     plan = respond.decide(services, SPEC, incident)
-    assert (plan["severity"], plan["contain"], plan["remedy"]) == ("SEV2", True, "retrain")
+    assert (plan["severity"], plan["contain"], plan["run"]) == ("SEV2", True, ["retrain"])
 
 
 def test_a_joined_window_delivered_after_the_closing_opens_nothing(services: Services) -> None:
@@ -176,7 +124,7 @@ def joined(services: Services, call: dict[str, Any]) -> str | None:
 def test_containment_returns_to_the_version_before_and_says_so(services: Services) -> None:
     """Version 2 fails, version 1 serves again; a retry moves nothing a second time."""
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     respond.decide(services, SPEC, incident)
     for _ in range(2):
         done = respond.contain(services, SPEC, incident)
@@ -189,7 +137,7 @@ def test_containment_without_a_good_version_keeps_the_champion_and_says_why(serv
     """No version to go back to is a reason on record, never an unset champion."""
     services.registry.alter("lending", "1")  # type: ignore[attr-defined]
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     respond.decide(services, SPEC, incident)
     assert "no earlier approved version" in respond.contain(services, SPEC, incident)["reason"]
     assert services.registry.aliased("lending") == "2"
@@ -198,7 +146,7 @@ def test_containment_without_a_good_version_keeps_the_champion_and_says_why(serv
 def test_a_champion_that_moved_meanwhile_is_not_rolled_back(services: Services) -> None:
     """Containment acts on the champion that was frozen, not on whoever serves now."""
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     one = services.registry.version("lending", "1")
     promote(
         services.ledger,
@@ -257,7 +205,7 @@ def test_answers_of_an_earlier_run_do_not_count_in_a_new_one(services: Services)
 def test_who_steered_the_response_may_not_approve_it(services: Services) -> None:
     """The operator who chose the action is an author of the change."""
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     respond.decide(services, SPEC, incident, action="retrain", actor="dana")
     validated(services, incident)
     approve.request_approvals(services, SPEC, incident, link=LINK)
@@ -271,7 +219,7 @@ def test_who_steered_the_response_may_not_approve_it(services: Services) -> None
 def test_a_candidate_that_is_not_blessed_is_never_promoted(services: Services) -> None:
     """Even three approvals do not replace a validation."""
     incident = opened(services)
-    respond.freeze(services, SPEC, incident)
+    freeze.freeze(services, SPEC, incident)
     respond.decide(services, SPEC, incident)
     validated(services, incident, blessed=False)
     approve.request_approvals(services, SPEC, incident, link=LINK)

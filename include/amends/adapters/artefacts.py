@@ -27,6 +27,10 @@ TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    # what a remedy wraps around a parent: plain data and arithmetic (measures/wrappers.py)
+    "amends.measures.wrappers.Recalibrated",
+    "amends.measures.wrappers.Masked",
+    "amends.measures.wrappers.GroupShifted",
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from amends.domain.canonical import canonical_json
+from amends.domain.playbook import Playbook, playbook_from_document
 from amends.domain.policy import Policy, policy_from_document
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.errors import BadInput, DataError, PolicyError, SpecError
@@ -41,6 +42,18 @@ def load_policy(path: str | Path | None = None) -> Policy:
         path = Path(str(resources.files("amends") / "policies" / "default.yaml"))
     where = Path(path)
     return policy_from_document(_yaml(where, PolicyError), where.name)
+
+
+def load_playbook(path: str | Path) -> Playbook:
+    """Read a playbook. :raises PolicyError: no such file, not YAML, or a playbook that is wrong."""
+    where = Path(path)
+    return playbook_from_document(_yaml(where, PolicyError), where.name)
+
+
+def load_playbooks() -> dict[str, Playbook]:
+    """Read the packaged playbooks, by name."""
+    folder = Path(str(resources.files("amends") / "policies" / "playbooks"))
+    return {one.name: one for one in map(load_playbook, sorted(folder.glob("*.yaml")))}
 
 
 def read_digest(path: str | Path) -> WindowDigest:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from amends.adapters.artefacts import read_artefact, write_artefact
+from amends.adapters.sandbox import score_apart
 from amends.domain.promotion import ModelVersion
 from amends.errors import ArtefactError, Unavailable
 from amends.measures.scoring import scorer_of
@@ -118,15 +119,35 @@ class MlflowRegistry:
 
         :raises ArtefactError: the artefact is missing, altered or does not load.
         """
+        return scorer_of(self.estimator(version))
+
+    def estimator(self, version: ModelVersion) -> Any:
+        """Check the artefact against the version's digest and rebuild its estimator.
+
+        :raises ArtefactError: the artefact is missing, altered or does not load.
+        """
         place = f"version {version.version} of {version.model}"
         if not version.digest:
             raise ArtefactError(f"{place} carries no content digest. Register it through Amends.")
         with TemporaryDirectory(prefix="amends-model-") as folder:
             artefact = self._download(version, Path(folder))
             try:
-                return scorer_of(read_artefact(artefact, version.digest))
+                return read_artefact(artefact, version.digest)
             except ArtefactError as error:
                 raise ArtefactError(f"{place}: {error}") from error
+
+    def apart(self, version: ModelVersion) -> "Scorer":
+        """Return a scoring function that checks, loads and scores in a sandbox (see ``ports``)."""
+
+        def score(rows: "pd.DataFrame") -> "pd.Series[float]":
+            place = f"version {version.version} of {version.model}"
+            with TemporaryDirectory(prefix="amends-model-") as folder:
+                try:
+                    return score_apart(self._download(version, Path(folder)), version.digest, rows)
+                except ArtefactError as error:
+                    raise ArtefactError(f"{place}, in the sandbox: {error}") from error
+
+        return score
 
     def _store(self, model: str, path: Path, marks: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         from mlflow.exceptions import MlflowException

@@ -15,6 +15,7 @@ COMMANDS = {
     "digest": "check",
     "gate": "gate",
     "adopt": "adopt",
+    "depends": "depends",
     "verify": "verify",
     "explain": "incident",
     "replay": "incident",

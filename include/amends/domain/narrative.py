@@ -115,8 +115,12 @@ def _frozen(facts: Facts) -> Told:
     champion = facts["champion"]
     serving = f"version {code(champion['version'])} was serving" if champion else "no champion was on record"
     held = f"{facts['versions']} versions are registered"
+    rows = f", {facts['rows']} rows kept" if facts.get("rows") else ""
+    touches = facts.get("touches") or ()
+    kept = f"{serving}, {held}{rows} ({facts['evidence'][:19]})"
     return Told(
-        f"**evidence frozen** before anything was altered: {serving}, {held} ({facts['evidence'][:19]})."
+        f"**evidence frozen** before anything was altered: {kept}.",
+        (f"a change of the model touches: {', '.join(touches)}",) if touches else (),
     )
 
 
@@ -126,10 +130,9 @@ def _decided(facts: Facts) -> Told:
 
 
 def _plan(facts: Facts) -> str:
-    steps = ["roll back at once"] if facts["contain"] else []
-    steps += {"retrain": ["retrain"], "people": ["hand over to people"], "none": []}[facts["remedy"]]
-    roles = f"; a new version needs {_listed(facts['roles'])}" if facts["remedy"] == "retrain" else ""
-    return (" then ".join(steps) or "watch, and do nothing else") + roles
+    steps = [*(["roll back at once"] if facts["contain"] else []), *facts["run"]]
+    roles = f"; a new version needs {_listed(facts['roles'])}" if facts["makes_version"] else ""
+    return (_listed(steps).replace(", ", ", then ") or "watch, and do nothing else") + roles
 
 
 def _rehearsed(facts: Facts) -> Told:
@@ -155,9 +158,26 @@ def _diagnosed(facts: Facts) -> Told:
 
 
 def _registered(facts: Facts) -> Told:
+    made = {
+        "retrain": "trained on",
+        "mask": "wrapped to do without an input, by",
+        "recalibrate": "recalibrated on",
+    }
+    how = made.get(facts.get("method", "retrain"), f"made by {_listed([facts.get('method', '')])} on")
     return Told(
-        f"**candidate** version {code(facts['version'])} trained on {facts['rows']} rows and registered; "
+        f"**candidate** version {code(facts['version'])} {how} {facts['rows']} rows and registered; "
         f"it is to replace version {code(facts['parent'])}."
+    )
+
+
+def _withdrawn(facts: Facts) -> Told:
+    return Told(f"candidate version {code(facts['version'])} **withdrawn**: it serves nobody.")
+
+
+def _revalidated(facts: Facts) -> Told:
+    word = "holds" if facts["holds"] else "does not hold"
+    return Told(
+        f"**revalidated**: serving version {code(facts['champion'])} {word}.", tuple(facts["reasons"])
     )
 
 
@@ -166,7 +186,10 @@ def _validated(facts: Facts) -> Told:
     pair = (
         f"version {code(facts['candidate']['version'])} beside champion {code(facts['champion']['version'])}"
     )
-    return Told(f"**validated** {pair}, on the same rows: {word}.", tuple(facts["reasons"]))
+    others = [
+        f"version {one['version']} ({one['method']}): {one['reasons'][0]}" for one in facts.get("others", ())
+    ]
+    return Told(f"**validated** {pair}, on the same rows: {word}.", (*facts["reasons"], *others))
 
 
 def _requested(facts: Facts) -> Told:
@@ -195,8 +218,36 @@ def _completed(facts: Facts) -> Told:
     return Told(f"the registry's champion alias was set to version {code(facts['version'])} and read back.")
 
 
+def _quarantined(facts: Facts) -> Told:
+    return Told(f"**quarantined**: nothing is learnt from the rows{_span(facts)}.", (facts["reason"],))
+
+
+def _released(facts: Facts) -> Told:
+    return Told(f"**released**: the rows{_span(facts)} may be learnt from again.", (facts["reason"],))
+
+
 def _failed(facts: Facts) -> Told:
     return Told(f"**step failed**: {code(facts['step'])}.", (facts["reason"],))
+
+
+def _step_done(facts: Facts) -> Told:
+    return Told(f"playbook {code(facts['playbook'])}: step {code(facts['step'])} done.")
+
+
+def _taken_back(facts: Facts) -> Told:
+    return Told(
+        f"playbook {code(facts['playbook'])}: step {code(facts['step'])} **taken back**.",
+        (facts["way_back"],),
+    )
+
+
+def _playbook_failed(facts: Facts) -> Told:
+    back = f"; taken back: {_listed(facts['taken_back'])}" if facts["taken_back"] else ""
+    return Told(
+        f"playbook {code(facts['playbook'])} **ended without its goal** at {code(facts['step'])}{back}; "
+        f"{code(facts['owner'])} goes on.",
+        (facts["reason"],),
+    )
 
 
 def _handed(facts: Facts) -> Told:
@@ -228,14 +279,21 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.REPRODUCED: _reproduced,
     EventKind.DIAGNOSED: _diagnosed,
     EventKind.CANDIDATE_REGISTERED: _registered,
+    EventKind.CANDIDATE_WITHDRAWN: _withdrawn,
     EventKind.CANDIDATE_VALIDATED: _validated,
+    EventKind.REVALIDATED: _revalidated,
     EventKind.APPROVAL_REQUESTED: _requested,
     EventKind.APPROVAL_ANSWERED: _answered,
     EventKind.PROMOTION_INTENDED: _intended,
     EventKind.PROMOTION_REFUSED: _refused,
     EventKind.CHAMPION_MOVED: _moved,
     EventKind.PROMOTION_COMPLETED: _completed,
+    EventKind.WINDOW_QUARANTINED: _quarantined,
+    EventKind.WINDOW_RELEASED: _released,
     EventKind.STEP_FAILED: _failed,
+    EventKind.STEP_DONE: _step_done,
+    EventKind.STEP_TAKEN_BACK: _taken_back,
+    EventKind.PLAYBOOK_FAILED: _playbook_failed,
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,
     EventKind.RELAPSED: _relapsed,

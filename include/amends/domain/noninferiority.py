@@ -12,7 +12,8 @@ is on the good side), refusing it would keep the worse version in production: it
 those who approve.
 
 A group gap that is small in both versions moves by chance: where the change cannot be told but the whole
-interval of the candidate's gap keeps the absolute limit, no harm is left to exclude, and it passes.
+interval of the candidate's gap keeps the absolute limit, no harm is left to exclude, and it passes. The same
+goes for the calibration error of a candidate whose scores are clearly better (Brier score).
 """
 
 import math
@@ -56,7 +57,7 @@ def rule_change(worse: Span, margin: float, n: int, *, harmless: bool = False) -
     if worse.low > 0 and worse.value > margin:
         return Ruling(Verdict.BREACH, said)
     if harmless:
-        return Ruling(Verdict.PASS, f"{said}; not told by these {n} rows, but the gap is proven to be small")
+        return Ruling(Verdict.PASS, f"{said}; not told by these {n} rows, but it is proven to be small")
     return Ruling(Verdict.INCONCLUSIVE, f"{said}; {_needed(worse, margin, n)}")
 
 

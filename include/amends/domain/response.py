@@ -1,33 +1,32 @@
 """What a response will do: the plan that follows from a call, a policy and a person's wish."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from amends.domain.assessment import Call
-from amends.domain.policy import Policy
+from amends.domain.policy import PLAYBOOKS, Policy
 from amends.errors import SpecError
 
-AUTOMATED = ("observe", "rollback", "retrain")
-"""Playbooks that this release carries out by itself; the others are handed to people with the evidence."""
-
 AS_DECIDED = "as decided"
-ACTIONS = (AS_DECIDED, *AUTOMATED, "revalidate")
-"""What an operator may choose in the trigger form."""
+LEAVES_VERSIONS = ("observe", "quarantine", "rollback", "revalidate")
+"""Playbooks that make no new version; of any other a candidate may come, which people have to approve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The steps of one response.
+    """What one response does.
 
     ``contain``: roll back at once, before anything else is tried (the policy pre-authorises it).
-    ``remedy``: ``retrain``; ``people`` where a person has to take over; ``none``.
+    ``run``: the playbooks to carry out, in this order. ``makes_version``: one of them may make a candidate.
     ``roles``: who has to approve a new version before it serves.
     """
 
     severity: str
     playbooks: tuple[str, ...]
     contain: bool
-    remedy: str
+    run: tuple[str, ...]
+    makes_version: bool
     roles: tuple[str, ...]
     because: tuple[str, ...]
 
@@ -36,28 +35,35 @@ class Plan:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
-def plan_response(call: Call, policy: Policy, action: str = AS_DECIDED) -> Plan:
-    """Turn a call into steps; an operator's action replaces the policy's playbooks.
+def plan_response(
+    call: Call, policy: Policy, action: str = AS_DECIDED, known: Collection[str] = PLAYBOOKS
+) -> Plan:
+    """Turn a call into a plan; an operator's action replaces the policy's playbooks.
 
-    :raises SpecError: the action is not one of :data:`ACTIONS`.
+    :param known: the playbooks that there are.
+    :raises SpecError: the action is none of them.
     """
-    if action not in ACTIONS:
-        raise SpecError(f"action {action!r} is unknown. Choose one of: {', '.join(ACTIONS)}.")
+    if action not in {AS_DECIDED, *known}:
+        raise SpecError(f"action {action!r} is unknown. Choose one of: {', '.join((AS_DECIDED, *known))}.")
     chosen = call.playbooks if action == AS_DECIDED else (action,)
     by_person = () if action == AS_DECIDED else (f"the operator chose {action}",)
+    contain = "rollback" in chosen and policy.may_contain("rollback")
+    run = _run(chosen, contained=contain)
     return Plan(
         severity=call.severity,
         playbooks=chosen,
-        contain="rollback" in chosen and policy.may_contain("rollback"),
-        remedy=_remedy(chosen, policy),
+        contain=contain,
+        run=run,
+        makes_version=any(one not in LEAVES_VERSIONS for one in run),
         roles=policy.approving_roles(call.severity),
         because=(*by_person, *call.because),
     )
 
 
-def _remedy(playbooks: tuple[str, ...], policy: Policy) -> str:
-    if "retrain" in playbooks:
-        return "retrain"
-    by_hand = [one for one in playbooks if one not in AUTOMATED]
-    forbidden = "rollback" in playbooks and not policy.may_contain("rollback")
-    return "people" if by_hand or forbidden else "none"
+def _run(chosen: tuple[str, ...], *, contained: bool) -> tuple[str, ...]:
+    """Leave out what containment has done, and what only waits or asks where something is made."""
+    done = {"rollback"} if contained else set()
+    made = [one for one in chosen if one not in LEAVES_VERSIONS]
+    idle = {"observe"} if set(chosen) - done - {"observe"} else set()
+    asks = {"revalidate"} if made else set()
+    return tuple(one for one in chosen if one not in done | idle | asks) or ("observe",)

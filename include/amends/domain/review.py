@@ -45,6 +45,7 @@ def approval_body(
     validated: Mapping[str, Any],
     validation: Mapping[str, Any],
     contained: Mapping[str, Any] | None,
+    touched: Sequence[str] = (),
     evidence: str,
     link: str,
 ) -> str:
@@ -53,12 +54,14 @@ def approval_body(
     :param validated: facts of ``candidate_validated``: candidate, champion, blessed, reasons.
     :param validation: the validation document; its findings compare candidate with champion.
     :param contained: facts of ``contained``, or None where nothing was rolled back.
+    :param touched: consumers, jobs and models that a change reaches.
     :param evidence: digest that binds the answer to exactly this evidence.
     """
     candidate, champion = validated["candidate"]["version"], validated["champion"]["version"]
     parts = [
         _what_happened(incident),
         _what_was_done(contained, candidate),
+        _whom_it_touches(touched),
         "### How the candidate compares on the same rows\n",
         "*ok*: within the limit, and not worse than now by more than chance and tolerance allow.\n",
         _table(validation["findings"], candidate, champion),
@@ -101,6 +104,12 @@ def _what_was_done(contained: Mapping[str, Any] | None, candidate: str) -> str:
     return f"""### What was done so far
 {rolled} A new version, {code(candidate)}, was trained on recent, checked rows.
 """
+
+
+def _whom_it_touches(touched: Sequence[str]) -> str:
+    if not touched:
+        return "Nobody is on record as a consumer of this model.\n"
+    return f"A change of this model touches: {', '.join(code(one) for one in touched)}.\n"
 
 
 def _table(findings: Sequence[Mapping[str, Any]], candidate: str, champion: str) -> str:

@@ -95,9 +95,14 @@ class ModelSpec:
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def written(self) -> Any:
+        """The spec as it was written, as JSON."""
+        return _json(self.document)
+
+    @property
     def digest(self) -> str:
         """Content digest of the spec as it was written."""
-        return digest_of(_json(self.document))
+        return digest_of(self.written)
 
 
 def spec_from_document(document: Any, where: str) -> ModelSpec:

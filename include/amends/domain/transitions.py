@@ -4,8 +4,17 @@ from collections.abc import Collection
 
 from amends.domain.events import Event, EventKind, NewEvent
 
-AFTER_CLOSING = frozenset({EventKind.NARRATED, EventKind.STEP_FAILED, EventKind.PROMOTION_COMPLETED})
-"""A closed incident can still be told, a failure of that too, and a move under way is carried through."""
+AFTER_CLOSING = frozenset(
+    {
+        EventKind.NARRATED,
+        EventKind.STEP_FAILED,
+        EventKind.PROMOTION_COMPLETED,
+        EventKind.STEP_DONE,
+        EventKind.STEP_TAKEN_BACK,
+        EventKind.PLAYBOOK_FAILED,
+    }
+)
+"""A closed incident can still be told, a failure of that too; what is under way is carried through."""
 
 BOUNDS = (EventKind.INCIDENT_OPENED, EventKind.INCIDENT_CLOSED)
 """The kinds in an incident's history that :func:`forbidden` needs to know."""

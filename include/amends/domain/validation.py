@@ -3,7 +3,7 @@
 Blessed means: every check that has to hold was seen to hold. Too little evidence is no blessing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from amends.domain.findings import Category, Finding, Verdict
 SCHEMA_VERSION = 1
 STANDING = "standing"
 """First word of the reason of a finding that passes a broken limit as the candidate clearly improves it."""
+WEIGHED = "for people to weigh"
+"""First words of a reason that blocks nothing and that those who approve have to decide about."""
 ADVISORY = (Category.DATA_QUALITY, Category.LABEL_QUALITY)
 """Categories in which only a proven breach blocks: a doubt about the rows is told, not held against them."""
 
@@ -26,20 +28,29 @@ class Blessing:
     reasons: tuple[str, ...]
 
 
-def bless(findings: Sequence[Finding]) -> Blessing:
+def _never(_: Finding) -> bool:
+    return False
+
+
+def bless(findings: Sequence[Finding], weighed: Callable[[Finding], bool] = _never) -> Blessing:
     """Bless a candidate whose findings leave nothing open.
+
+    :param weighed: findings that don't block because people decide about them; the reasons name them.
 
     Blocking: every breach and every broken check; in performance, calibration and fairness by single
     attribute also a check without enough evidence. Intersections of attributes block only where a harm is
     proven: their cells are too small to prove that there is none.
     """
-    blocking = [one for one in findings if _blocks(one)]
+    open_ones = [one for one in findings if _blocks(one)]
+    blocking = [one for one in open_ones if not weighed(one)]
     if blocking or not findings:
         none = () if findings else ("nothing was checked",)
         return Blessing(blessed=False, reasons=(*none, *(_sentence(one) for one in blocking)))
     held = sum(one.verdict is Verdict.PASS for one in findings)
     standing = [_sentence(one) for one in findings if one.reason.startswith(STANDING)]
-    return Blessing(blessed=True, reasons=(f"all {held} checks that could be made hold", *standing))
+    for_people = [f"{WEIGHED}: {_sentence(one)}" for one in open_ones]
+    held_all = f"all {held} checks that could be made hold" if not open_ones else f"{held} checks hold"
+    return Blessing(blessed=True, reasons=(held_all, *standing, *for_people))
 
 
 def _blocks(finding: Finding) -> bool:

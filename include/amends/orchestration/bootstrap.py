@@ -26,8 +26,10 @@ def services(spec: "ModelSpec") -> "Services":
     """Bundle the ports for one model. Nothing is connected before it is used."""
     from amends.adapters.evidently import EvidentlyReporter
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
+    from amends.adapters.fairlearn_mitigation import FairlearnMitigator
     from amends.adapters.files import load_policy
     from amends.adapters.great_expectations import GreatExpectationsGate
+    from amends.adapters.imputation import TreeImputer
     from amends.adapters.training import FunctionTrainer
     from amends.ports import Services
 
@@ -40,6 +42,8 @@ def services(spec: "ModelSpec") -> "Services":
         fairness=FairlearnMetrics(),
         reporter=EvidentlyReporter(),
         trainer=FunctionTrainer(),
+        imputer=TreeImputer(),
+        mitigator=FairlearnMitigator(),
         policy=policy,
     )
 

@@ -52,9 +52,9 @@ def failed_tasks(ti: Any) -> list[str]:
     return sorted(task for task, state in _states(ti).items() if state == "failed")
 
 
-def was_asked(ti: Any, group: str) -> bool:
-    """Whether any task of a group of questions ran in this run."""
-    states = [state for task, state in _states(ti).items() if task.startswith(f"{group}.approve_")]
+def any_ran(ti: Any, begins: str) -> bool:
+    """Whether any task whose id begins so ran in this run."""
+    states = [state for task, state in _states(ti).items() if task.startswith(begins)]
     return any(state not in NEVER_RAN for state in states)
 
 

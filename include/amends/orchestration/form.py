@@ -4,12 +4,16 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
-from amends.domain.response import ACTIONS, AS_DECIDED
+from amends.domain.playbook import Playbook
+from amends.domain.response import AS_DECIDED
 from amends.domain.spec import ModelSpec
 
 
-def trigger_form(specs: Mapping[str, ModelSpec]) -> dict[str, Param]:
+def trigger_form(specs: Mapping[str, ModelSpec], playbooks: Mapping[str, Playbook]) -> dict[str, Param]:
     """Return the trigger form: models and actions to choose from, a rehearsal unless it is unticked."""
+    actions = {AS_DECIDED: "what the policy decides"} | {
+        n: f"{n}: {one.does}" for n, one in playbooks.items()
+    }
     titles = {"null": "(the incident's)"} | {
         name: f"{name} ({spec.importance}, {spec.owner})" for name, spec in specs.items()
     }
@@ -31,7 +35,8 @@ def trigger_form(specs: Mapping[str, ModelSpec]) -> dict[str, Param]:
         ),
         "action": Param(
             AS_DECIDED,
-            enum=list(ACTIONS),
+            enum=list(actions),
+            values_display=actions,
             title="Action",
             description="What to do, instead of what the policy decides.",
         ),

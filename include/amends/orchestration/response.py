@@ -7,14 +7,17 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from amends.domain.dependencies import dependencies_of
 from amends.domain.events import EventKind
 from amends.domain.incident import open_incident_of
 from amends.errors import BadInput
 from amends.orchestration.api import read_answers, run_link, task_of
 from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import failed_tasks, reason_of
-from amends.orchestration.settings import read_shelf
-from amends.workflow import approve, narrate, remediate, respond
+from amends.orchestration.settings import read_playbooks, read_shelf
+from amends.workflow import approve, freeze, narrate, remediate, respond
+from amends.workflow.playbooks import PlaybookRun
+from amends.workflow.steps import HOUSE
 
 if TYPE_CHECKING:
     from amends.domain.approval import Answer
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SIGN_OFF = "sign_off"
-"""The task group that asks people."""
+SIGN_OFF, REMEDY = "sign_off", "remedy"
+"""The task groups that ask people, and that hold the playbooks."""
 
 
 def desk(incident: str) -> "tuple[Services, ModelSpec]":
@@ -55,13 +58,18 @@ def resolve_incident(params: Mapping[str, Any], dag_run: Any) -> str:
 
 def freeze_evidence(incident: str, *, dry_run: bool) -> str | None:
     """Freeze the evidence; a rehearsal freezes nothing, so that the real run sees the world as it is then."""
-    return None if dry_run else respond.freeze(*desk(incident), incident)
+    return None if dry_run else freeze.freeze(*desk(incident), incident)
 
 
 def decide(incident: str, params: Mapping[str, Any], dag_run: Any) -> dict[str, Any]:
     """Record the plan and return it."""
     return respond.decide(
-        *desk(incident), incident, action=params["action"], actor=author(dag_run), dry_run=params["dry_run"]
+        *desk(incident),
+        incident,
+        action=params["action"],
+        actor=author(dag_run),
+        dry_run=params["dry_run"],
+        known=read_playbooks(),
     )
 
 
@@ -70,20 +78,24 @@ def _plan(incident: str) -> dict[str, Any]:
     return respond.only(found, incident, EventKind.DECISION_MADE)
 
 
-REMEDIES = {"retrain": "retrain", "people": "hand_to_people", "none": "nothing_more"}
-"""Task that carries out each remedy of a plan."""
-
-
 def containment(incident: str) -> str:
     """Task that the recorded plan goes on with: roll back at once, or leave production as it is."""
     return "roll_back" if _plan(incident)["contain"] else "leave_in_production"
 
 
-def remedy(incident: str) -> str:
-    """Task that carries out the recorded plan's remedy."""
-    return {"retrain": "retrain", "people": "hand_to_people", "none": "nothing_more"}[
-        _plan(incident)["remedy"]
-    ]
+def chosen_playbooks(incident: str) -> list[str]:
+    """First tasks of the recorded plan's playbooks."""
+    playbooks = read_playbooks()
+    return [f"{REMEDY}.{name}.{playbooks[name].steps[0].name}" for name in _plan(incident)["run"]]
+
+
+def run_step(incident: str, playbook: str, step: str) -> dict[str, Any]:
+    """Carry out one step of a playbook; a playbook that ended says why, and its later steps do nothing."""
+    found, spec = desk(incident)
+    ran = PlaybookRun(
+        services=found, spec=spec, incident=incident, playbook=read_playbooks()[playbook], house=HOUSE
+    ).run(step)
+    return {"ended": ran.ended} if ran.ended else dict(ran.facts)
 
 
 def roll_back(incident: str) -> dict[str, Any]:
@@ -96,13 +108,8 @@ def reproduce(incident: str) -> dict[str, Any]:
     return remediate.reproduce(*desk(incident), incident)
 
 
-def retrain(incident: str) -> dict[str, Any]:
-    """Train a candidate on recent labelled rows and register it."""
-    return remediate.retrain(*desk(incident), incident)
-
-
 def validate(incident: str) -> dict[str, Any]:
-    """Compare candidate and champion on the same rows: blessed or not, with reasons."""
+    """Compare all candidates with the champion on the same rows: blessed or not, with reasons."""
     return remediate.validate(*desk(incident), incident)
 
 
@@ -111,31 +118,37 @@ def refuse(incident: str) -> dict[str, Any]:
     return approve.refuse_unblessed(*desk(incident), incident)
 
 
-def hand_to_people(incident: str) -> dict[str, Any]:
-    """Record that a person has to go on."""
-    return respond.hand_to_people(*desk(incident), incident)
+def no_candidate(incident: str) -> bool:
+    """Where no playbook made a version: hand over to people if one was meant to; say whether that was so."""
+    found, spec = desk(incident)
+    meant = bool(_plan(incident)["makes_version"])
+    if meant:
+        respond.hand_to_people(found, spec, incident)
+    return meant
 
 
-def nothing_more(incident: str) -> bool:
-    """Close the incident, or leave it to the watch where production was rolled back."""
-    return respond.close_quiet(*desk(incident), incident)
-
-
-def reviewers(incident: str, dag_run: Any) -> list[str]:
-    """Tasks that ask the roles; none where validation did not bless the candidate."""
+def reviewers(incident: str, validated: Mapping[str, Any], dag_run: Any) -> list[str]:
+    """Tasks that ask the roles; the one that ends the remedy where none is blessed, or none was made."""
+    if not validated:
+        return ["validation.no_candidate"]
     found, spec = desk(incident)
     if not respond.only(found, incident, EventKind.CANDIDATE_VALIDATED)["blessed"]:
-        return []
+        return ["validation.refuse"]
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link)
+    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
     return [f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]]
+
+
+def touched_by(spec: "ModelSpec") -> tuple[str, ...]:
+    """Whom a change of the model reaches, by the specs there are."""
+    return dependencies_of(spec, read_shelf().specs.values()).touched
 
 
 def question(incident: str, dag_run: Any) -> dict[str, Any]:
     """Subject, body and time-out of the question to a person, written from the ledger."""
     found, spec = desk(incident)
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link)
+    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
     limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
     return {"subject": asked["subject"], "body": asked["body"], "seconds": limit.total_seconds()}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import amends
+from amends.domain.playbook import Playbook
 from amends.domain.spec import ModelSpec
 from amends.errors import BadInput, SpecError, Unavailable
 
@@ -55,6 +56,46 @@ def read_shelf(folder: Path | None = None) -> Shelf:
         else:
             specs[spec.name] = spec
     return Shelf(specs=specs, problems=tuple(problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """The playbooks that could be read, by name, and one line for each file that could not."""
+
+    playbooks: dict[str, Playbook]
+    problems: tuple[str, ...]
+
+
+def read_books() -> Books:
+    """Read the packaged playbooks, and those of the folder that ``AMENDS_PLAYBOOKS`` names.
+
+    A broken file of a team's own, or one that uses a step nobody wrote, is left out and hides no other.
+    """
+    from amends.adapters.files import load_playbook, load_playbooks
+    from amends.workflow.playbooks import kind_of
+    from amends.workflow.steps import HOUSE
+
+    found, problems = load_playbooks(), []
+    own = os.environ.get("AMENDS_PLAYBOOKS")
+    folder = Path(own) if own else None
+    if folder is not None and not folder.is_dir():
+        problems.append(f"{folder}: no such folder of playbooks. Create it, or correct AMENDS_PLAYBOOKS.")
+    for path in _yaml_files(folder) if folder else ():
+        try:
+            playbook = load_playbook(path)
+            for step in playbook.steps:
+                kind_of(step, HOUSE)
+        except BadInput as error:
+            said = str(error)
+            problems.append(said if path.name in said else f"{path.name}: {said}")
+        else:
+            found[playbook.name] = playbook
+    return Books(playbooks=found, problems=tuple(problems))
+
+
+def read_playbooks() -> dict[str, Playbook]:
+    """Return the playbooks that can be carried out, by name."""
+    return read_books().playbooks
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:

@@ -14,17 +14,26 @@ from amends.workflow.promote import promote
 from amends.workflow.respond import incident_of, only, record
 
 
-def request_approvals(services: Services, spec: ModelSpec, incident: str, *, link: str) -> dict[str, Any]:
+def request_approvals(
+    services: Services, spec: ModelSpec, incident: str, *, link: str, touched: Sequence[str] = ()
+) -> dict[str, Any]:
     """Bind what people are asked to approve to one evidence digest; return subject, body and roles.
 
     :param link: address of the response run, for the reviewers; another run asks anew.
+    :param touched: whom a change of the model reaches, by the dependency map.
     """
     found = incident_of(services.ledger, incident)
     plan = only(services, incident, EventKind.DECISION_MADE)
     validated = only(services, incident, EventKind.CANDIDATE_VALIDATED)
     evidence = services.ledger.put_evidence(
         "approval_request",
-        {"incident": incident, "asked_in": link, "roles": plan["roles"], "validated": validated},
+        {
+            "incident": incident,
+            "asked_in": link,
+            "roles": plan["roles"],
+            "validated": validated,
+            "touched": list(touched),
+        },
     )
     payload = {"evidence": evidence, "roles": plan["roles"], "candidate": validated["candidate"]}
     record(services, incident, EventKind.APPROVAL_REQUESTED, payload, model=spec.name, step=evidence)
@@ -34,6 +43,7 @@ def request_approvals(services: Services, spec: ModelSpec, incident: str, *, lin
         validated=validated,
         validation=services.ledger.evidence(validated["validation"]),
         contained=contained[-1].payload if contained else None,
+        touched=touched,
         evidence=evidence,
         link=link,
     )

@@ -1,6 +1,6 @@
 """The validation gate: judge a candidate beside its champion on the same rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,17 +48,43 @@ MARGINS = {
     "false_positive_rate_difference": "fairness.gap_rise",
 }
 """Measure to the policy's limit of change."""
+PRICES = {
+    "auc": "mitigation.auc_price",
+    "balanced_accuracy": "mitigation.balanced_accuracy_price",
+    "brier_score": "mitigation.brier_price",
+    "calibration_error": "mitigation.calibration_price",
+}
+"""Measure to the policy's limit of what a narrower gap may cost before people are asked at all."""
 CALIBRATION = ("brier_score", "calibration_error")
 NOT_ABOUT_A_VERSION = ("volume_ratio", "label_availability")
 """Quality checks that speak of a window of traffic, not of rows chosen to judge a version on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """The gap that a candidate is made to narrow: measures between the groups of an attribute.
+
+    Other gaps may widen by that, where base rates differ (Kleinberg, Mullainathan, Raghavan 2016, "Inherent
+    trade-offs in the fair determination of risk scores"), and scores cost something: which of it is worth
+    which is for people to weigh, so that gaps other than this one are told and don't block.
+    """
+
+    metrics: tuple[str, ...]
+    attribute: str
+
+    def weighed(self, finding: Finding) -> bool:
+        """Whether people decide about a finding."""
+        aimed = finding.metric.removesuffix("_change") in self.metrics and finding.attribute == self.attribute
+        return finding.category is Category.FAIRNESS and not aimed
+
+
 def gate(
     spec: ModelSpec, policy: "Policy", quality: "QualityGate",
-    *, reference: WindowDigest, champion: pa.Table, candidate: pa.Table,
+    *, reference: WindowDigest, champion: pa.Table, candidate: pa.Table, narrowing: Narrowing | None = None,
 ) -> Validation:  # fmt: skip
     """Judge a candidate.
 
+    :param narrowing: what a bias mitigation is for; it may cost what ``policy.limits.mitigation`` says.
     :param champion: rows as the champion scored them; ``candidate``: the same rows scored by the candidate.
     :raises DataError: the two do not hold the same rows, or a column or value is unusable.
     :raises SpecError: the task has no gate.
@@ -72,9 +98,9 @@ def gate(
     findings = (
         *(one for one in quality.check(spec, reference, window) if one.metric not in NOT_ABOUT_A_VERSION),
         *_evidence(spec, policy, rows),
-        *_comparisons(spec, policy, rows),
+        *_comparisons(spec, policy, rows, MARGINS | PRICES if narrowing else MARGINS),
     )
-    verdict = bless(findings)
+    verdict = bless(findings, narrowing.weighed) if narrowing else bless(findings)
     return Validation(
         model=spec.name,
         code_version=__version__,
@@ -110,17 +136,22 @@ def _evidence(spec: ModelSpec, policy: "Policy", rows: PairedRows) -> Iterator[F
     )  # fmt: skip
 
 
-def _comparisons(spec: ModelSpec, policy: "Policy", rows: PairedRows) -> Iterator[Finding]:
+def _comparisons(
+    spec: ModelSpec, policy: "Policy", rows: PairedRows, margins: Mapping[str, str]
+) -> Iterator[Finding]:
     if not rows.rows:
         return
     resampler = Resampler(rows.rows)
     share = float(rows.label.mean())
-    for one in compare_scores(rows, resampler):
+    compared = compare_scores(rows, resampler)
+    better = any(one.metric == "brier_score" and one.worse.high < 0 for one in compared)
+    for one in compared:
         category = Category.CALIBRATION_DRIFT if one.metric in CALIBRATION else Category.PERFORMANCE
         by_chance = round(share * (1 - share), 6)
         level = by_chance if one.metric == "brier_score" else policy.limit(LEVELS[one.metric])
         yield _level(one, category, level)
-        yield _change(one, category, policy.limit(MARGINS[one.metric]))
+        small = one.metric == "calibration_error" and proven(_span(one.candidate), level, rising=True)
+        yield _change(one, category, policy.limit(margins[one.metric]), harmless=better and small)
     if spec.favourable_label is not None:
         for attribute in rows.groups:
             yield from _fairness(spec, policy, rows, resampler, attribute)

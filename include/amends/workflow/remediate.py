@@ -1,5 +1,8 @@
-"""Make the remedy of an incident and judge it: reproduce, retrain, validate; each is recorded once."""
+"""Reproduce an incident on its frozen rows, and judge what its playbooks made; each is recorded once."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from amends.domain.events import EventKind
@@ -7,18 +10,21 @@ from amends.domain.findings import Finding
 from amends.domain.incident import Incident
 from amends.domain.promotion import Champion, ModelVersion
 from amends.domain.spec import ModelSpec
-from amends.domain.window import Window, as_utc
+from amends.domain.window import as_utc
 from amends.errors import ArtefactError, DataError, LedgerError
 from amends.ports import Services
-from amends.workflow.gate import gate
+from amends.workflow.candidates import standing_candidates
+from amends.workflow.freeze import FrozenRows
 from amends.workflow.monitor import reference_digest
 from amends.workflow.promote import rollback_target
-from amends.workflow.remedy import Candidate, candidate_of
-from amends.workflow.remedy import retrain as train_candidate
+from amends.workflow.remedies.compete import AIM, common_holdout, compete
+from amends.workflow.remedy import Candidate
 from amends.workflow.reproduce import Reproduction
 from amends.workflow.reproduce import reproduce as score_both_versions
 from amends.workflow.respond import incident_of, only, record
-from amends.workflow.rows import labelled_rows, score_both
+
+AIMS = {"fairness": "selection_rate_ratio", "performance": "auc"}
+"""Measure by which blessed candidates are ranked, by the incident's category; else the Brier score."""
 
 
 def reproduce(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
@@ -56,68 +62,64 @@ def regression(finding: Finding) -> str:
 def _reproduction(services: Services, spec: ModelSpec, incident: Incident) -> Reproduction:
     if incident.window is None:
         raise DataError("no window showed this incident, so there are no rows to score again")
-    failing = _frozen_champion(services, spec, incident.id)
+    failing = frozen_champion(services, spec, incident.id)
     contained = services.ledger.events(incident=incident.id, kinds=[EventKind.CONTAINED])
     previous = (
         services.registry.version(spec.name, contained[-1].payload["to"])
         if contained
         else rollback_target(services.ledger, services.registry, spec.name, known_bad=[failing.version])
     )
-    return score_both_versions(services, spec, window=incident.window, failing=failing, previous=previous)
-
-
-def retrain(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
-    """Train a candidate on recent labelled rows, without windows of bad data; register it once.
-
-    :raises DataError: too few labelled rows.
-    :raises LedgerError: no champion was on record when the incident was frozen.
-    """
-    candidate = train_candidate(
-        services,
-        spec,
-        incident=incident,
-        until=_until(services, spec, incident_of(services.ledger, incident)),
-        parent=_frozen_champion(services, spec, incident),
-        without=_bad_windows(services, spec),
-    )
-    return record(
-        services, incident, EventKind.CANDIDATE_REGISTERED, candidate.document(), model=spec.name
-    ).payload
+    frozen = replace(services, source=FrozenRows(services.ledger, incident.id))
+    return score_both_versions(frozen, spec, window=incident.window, failing=failing, previous=previous)
 
 
 def validate(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
-    """Judge the candidate beside the champion there is now, on rows neither was trained on.
+    """Judge all candidates beside the champion there is now, on rows none was trained on; name the best.
 
     A champion that moved since an earlier validation makes a new one.
 
-    :raises LedgerError: there is no candidate or no champion.
+    :returns: facts of ``candidate_validated``; empty where there is no candidate.
+    :raises LedgerError: there is no champion.
     """
-    candidate, champion = _candidate(services, spec, incident), _champion(services, spec)
-    rows = labelled_rows(services.source, spec, candidate.holdout)
-    serving = services.registry.version(spec.name, champion.version)
-    before, after = score_both(services.registry, spec, rows, serving, candidate.version)
-    validation = gate(
-        spec,
-        services.policy,
-        services.quality,
-        reference=reference_digest(services, spec),
-        champion=before,
-        candidate=after,
-    )
+    standing = standing_candidates(services, spec, incident)
+    if not standing:
+        return {}
+    champion = _champion(services, spec)
+    found = incident_of(services.ledger, incident)
+    field = compete(
+        services, spec, {one.method: partial(_itself, one) for one in standing},
+        champion=services.registry.version(spec.name, champion.version),
+        reference=reference_digest(services, spec), window=found.window or common_holdout(standing),
+        aim=AIMS.get(found.call.category, AIM), attribute=_attribute(standing),
+    )  # fmt: skip
+    best, *others = field.ranked
+    version = best.candidate.version
     payload = {
-        "candidate": {"version": candidate.version.version, "digest": candidate.version.digest},
+        "candidate": {"version": version.version, "digest": version.digest, "method": best.candidate.method},
         "champion": {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch},
-        "blessed": validation.blessed,
-        "reasons": list(validation.reasons),
-        "validation": services.ledger.put_evidence("validation", validation.document()),
+        "blessed": best.validation.blessed,
+        "reasons": list(best.reasons),
+        "validation": best.validation.digest,
+        "others": [one.document() for one in others],
+        "competition": services.ledger.put_evidence("competition", field.document()),
     }
-    step = f"{candidate.version.version}:{champion.epoch}"
+    step = f"{'+'.join(one.version.version for one in standing)}:{champion.epoch}"
     return record(
         services, incident, EventKind.CANDIDATE_VALIDATED, payload, model=spec.name, step=step
     ).payload
 
 
-def _frozen_champion(services: Services, spec: ModelSpec, incident: str) -> ModelVersion:
+def _itself(candidate: Candidate) -> Candidate:
+    return candidate
+
+
+def _attribute(standing: Sequence[Candidate]) -> str | None:
+    """The attribute whose gap a mitigation narrowed."""
+    return next((one.facts["attribute"] for one in standing if "attribute" in one.facts), None)
+
+
+def frozen_champion(services: Services, spec: ModelSpec, incident: str) -> ModelVersion:
+    """The version that was serving when the incident was frozen. :raises LedgerError: none was."""
     frozen = only(services, incident, EventKind.EVIDENCE_FROZEN)["champion"]
     if frozen is None:
         raise LedgerError(
@@ -133,14 +135,7 @@ def _champion(services: Services, spec: ModelSpec) -> Champion:
     return champion
 
 
-def _candidate(services: Services, spec: ModelSpec, incident: str) -> Candidate:
-    candidate = candidate_of(services, spec, incident)
-    if candidate is None:
-        raise LedgerError(f"incident {incident!r} has no candidate yet. Run the remedy first.")
-    return candidate
-
-
-def _until(services: Services, spec: ModelSpec, incident: Incident) -> Any:
+def until(services: Services, spec: ModelSpec, incident: Incident) -> Any:
     """Learn from what was known at the end of the incident's window; without one, from all there is."""
     if incident.window is not None:
         return incident.window.end
@@ -148,13 +143,3 @@ def _until(services: Services, spec: ModelSpec, incident: Incident) -> Any:
     if span is None:
         raise DataError(f"model {spec.name!r} has no rows to learn from. Wait for some.")
     return as_utc(span[1])
-
-
-def _bad_windows(services: Services, spec: ModelSpec) -> list[Window]:
-    """Windows whose data failed the quality gate: nothing is learnt from them."""
-    assessed = services.ledger.events(model=spec.name, kinds=[EventKind.WINDOW_ASSESSED])
-    return [
-        Window.from_document(event.payload["window"])
-        for event in assessed
-        if event.payload["call"] and "data_quality" in event.payload["call"]["categories"]
-    ]

@@ -1,7 +1,12 @@
-"""Make a better version: retrain on recent labelled rows, and keep the newest of them to judge it by."""
+"""What all remedies share: a candidate is a version with its lineage, made once, judged on later rows.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+A remedy fits something on older rows, leaves the newest out, and hands what it made to
+:func:`register_candidate`. Key, incident and method make a retry find the version of the first attempt.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amends import __version__
+from amends.domain.canonical import canonical_json
 from amends.domain.events import EventKind
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
@@ -20,20 +26,24 @@ from amends.measures.pairing import pair_rows
 from amends.measures.resampling import Resampler
 from amends.measures.scoring import rescored, scorer_of
 from amends.ports import Services
-from amends.workflow.rows import labelled_rows, rows_digest
+from amends.workflow.rows import rows_digest
 
 HOLDOUT = 0.2
 """Share of the rows, the newest, that no remedy is trained on: it is judged where it is going to serve."""
 EXAMPLE_ROWS = 100
 LEAST_ROWS = 500
-"""Fewer labelled rows are not retrained on: the result would depend on which rows they happen to be."""
+"""Fewer labelled rows are not learnt from: the result would depend on which rows they happen to be."""
+KEY, INCIDENT = "amends.key", "amends.incident"
+RETRAIN = "retrain"
+"""Method of candidates whose record names none: versions before other remedies existed were retrained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A retrained version, and what it was made of; all of it stands in the version's tags.
+    """A version that a remedy made, and what it was made of; all of it stands in the version's tags.
 
-    ``rows`` were trained on, from the span ``trained``; ``holdout`` is the span to judge the version on.
+    ``rows`` were learnt from, from the span ``trained``; ``holdout`` is the span to judge the version on.
+    ``facts`` are the method's own, as JSON (the chosen map, the masked columns, the expiry).
     """
 
     version: ModelVersion
@@ -42,6 +52,8 @@ class Candidate:
     data: str
     trained: Window
     holdout: Window
+    method: str = RETRAIN
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the candidate as JSON: the facts of ``candidate_registered``."""
@@ -53,60 +65,88 @@ class Candidate:
             "data": self.data,
             "trained": self.trained.document(),
             "holdout": self.holdout.document(),
+            "method": self.method,
+            "facts": dict(self.facts),
         }
 
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """Columns that the version is made to do without: faults of theirs are not held against it."""
+        return tuple(self.facts.get("columns", ()))
 
-def retrain(
-    services: Services, spec: ModelSpec, *, incident: str, until: datetime, parent: ModelVersion,
-    without: Sequence[Window] = (),
-) -> Candidate:  # fmt: skip
-    """Train a version on labelled rows before ``until`` and register it, once per incident.
 
-    The newest fifth of the rows is held out by time. A retry finds the version that was registered before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a remedy made, before it is registered.
 
-    :param parent: the version that the remedy is meant to replace.
-    :param without: windows not to learn from, such as those with bad data.
-    :raises SpecError: the spec has no training section.
-    :raises DataError: too few labelled rows, or all of one class.
-    :raises ArtefactError: the trained estimator cannot be stored.
+    ``learnt`` are the rows it was fitted on, from ``trained``; ``judged`` the labelled ones of ``holdout``,
+    None where no label has arrived yet.
     """
-    known = candidate_of(services, spec, incident)
-    if known is not None:
-        return known
-    span = _history(services, spec, until)
-    train, holdout, cut = split_by_time(
-        spec, labelled_rows(services.source, spec, span, without=without), HOLDOUT
-    )
-    _check(spec, train)
-    frame = train.to_pandas()
-    estimator = services.trainer.train(spec, frame)
+
+    method: str
+    estimator: Any
+    trained: Window
+    learnt: pa.Table
+    holdout: Window
+    judged: pa.Table | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def register_candidate(
+    services: Services, spec: ModelSpec, incident: str, parent: ModelVersion, made: Made
+) -> Candidate:
+    """Register what a remedy made, with its lineage as tags, once per incident and method.
+
+    :raises ArtefactError: the estimator cannot be stored.
+    """
     tags = {
-        "amends.incident": incident,
+        INCIDENT: incident,
+        "amends.method": made.method,
+        "amends.facts": canonical_json(made.facts).decode(),
         **_lineage(services, spec, parent),
-        "amends.rows": str(train.num_rows),
-        "amends.data": rows_digest(spec, train),
-        "amends.trained_from": span.start.isoformat(),
-        "amends.trained_until": cut.isoformat(),
-        "amends.holdout_until": until.isoformat(),
+        "amends.rows": str(made.learnt.num_rows),
+        "amends.data": rows_digest(spec, made.learnt),
+        "amends.trained_from": made.trained.start.isoformat(),
+        "amends.trained_until": made.trained.end.isoformat(),
+        "amends.holdout_from": made.holdout.start.isoformat(),
+        "amends.holdout_until": made.holdout.end.isoformat(),
     }
     version = services.registry.register(
-        spec.name, estimator, key=_key(incident), tags=tags, example=frame.head(EXAMPLE_ROWS),
-        metrics=holdout_metrics(spec, estimator, holdout),
+        spec.name, made.estimator, key=key_of(made.method, incident), tags=tags,
+        example=made.learnt.slice(0, EXAMPLE_ROWS).to_pandas(),
+        metrics=holdout_metrics(spec, made.estimator, made.judged),
     )  # fmt: skip
     return _from_tags(version)
 
 
-def candidate_of(services: Services, spec: ModelSpec, incident: str) -> Candidate | None:
-    """Return the version that was retrained for an incident, or None where there is none yet.
+def candidate_of(
+    services: Services, spec: ModelSpec, incident: str, method: str | None = None
+) -> Candidate | None:
+    """Return the version that was made for an incident (by a method), or None where there is none yet.
 
     Once the ledger holds it, the ledger's facts count, its digest first: tags can be changed by others.
+
+    :param method: None: the one that was registered last.
     """
-    recorded = services.ledger.events(incident=incident, kinds=[EventKind.CANDIDATE_REGISTERED])
+    recorded = [
+        event.payload
+        for event in services.ledger.events(incident=incident, kinds=[EventKind.CANDIDATE_REGISTERED])
+        if method in {None, event.payload.get("method", RETRAIN)}
+    ]
     if recorded:
-        facts = recorded[-1].payload
+        facts = recorded[-1]
         return _from_facts(services.registry.version(spec.name, facts["version"]), facts)
-    found = [one for one in services.registry.versions(spec.name) if one.tag("amends.incident") == incident]
+    found = [
+        one
+        for one in services.registry.versions(spec.name)
+        if one.tag(INCIDENT) == incident and method in {None, one.tag("amends.method") or RETRAIN}
+    ]
     return _from_tags(found[-1]) if found else None
+
+
+def key_of(method: str, incident: str) -> str:
+    """Key under which the registry keeps a method's version for an incident: the same key, one version."""
+    return f"{method}:{incident}"
 
 
 def split_by_time(spec: ModelSpec, rows: pa.Table, share: float) -> tuple[pa.Table, pa.Table, datetime]:
@@ -124,9 +164,9 @@ def split_by_time(spec: ModelSpec, rows: pa.Table, share: float) -> tuple[pa.Tab
     return train, holdout, cut.as_py().astimezone(UTC)
 
 
-def holdout_metrics(spec: ModelSpec, estimator: Any, holdout: pa.Table) -> dict[str, float]:
+def holdout_metrics(spec: ModelSpec, estimator: Any, holdout: pa.Table | None) -> dict[str, float]:
     """Measure an estimator on rows that it has not seen; empty for a task without such measures."""
-    if spec.task != "binary_classification":
+    if spec.task != "binary_classification" or holdout is None:
         return {}
     scored = rescored(spec, holdout, "", scorer_of(estimator))
     pairs = pair_rows(spec, scored, scored)
@@ -134,13 +174,37 @@ def holdout_metrics(spec: ModelSpec, estimator: Any, holdout: pa.Table) -> dict[
     return {f"holdout_{one.metric}": one.candidate.value for one in compared}
 
 
-def _history(services: Services, spec: ModelSpec, until: datetime) -> Window:
+def history_of(services: Services, spec: ModelSpec, until: datetime) -> Window:
+    """Span that a remedy may learn from: what ``training.history_days`` says, or the whole log.
+
+    :raises DataError: the log has no row before ``until``.
+    """
     if spec.training is not None and spec.training.history is not None:
         return Window(spec.name, until - spec.training.history, until)
     span = services.source.span(spec)
     if span is None or span[0] >= until:
         raise DataError(f"model {spec.name!r} has no rows before {until:%Y-%m-%d}. Wait for some.")
-    return Window(spec.name, span[0], until)
+    return Window(spec.name, as_utc(span[0]), until)
+
+
+def check_learnable(spec: ModelSpec, rows: pa.Table) -> None:
+    """Refuse rows that make no model. :raises DataError: too few of them, or labels that are all alike."""
+    if rows.num_rows < LEAST_ROWS:
+        raise DataError(
+            f"model {spec.name!r}: {rows.num_rows} labelled rows to train on, {LEAST_ROWS} are needed. "
+            "Wait for labels, or widen training.history_days."
+        )
+    if spec.task != "regression" and len(pc.unique(rows.column(spec.columns.label))) == 1:
+        raise DataError(f"model {spec.name!r}: the labels to train on are all alike. Check the label column.")
+
+
+def spec_without(spec: ModelSpec, columns: tuple[str, ...]) -> ModelSpec:
+    """Return the spec with columns taken out of its features."""
+    c = spec.columns
+    numeric, categorical, text = (
+        tuple(name for name in names if name not in columns) for names in (c.numeric, c.categorical, c.text)
+    )
+    return replace(spec, columns=replace(c, numeric=numeric, categorical=categorical, text=text))
 
 
 def _lineage(services: Services, spec: ModelSpec, parent: ModelVersion) -> dict[str, str]:
@@ -153,16 +217,6 @@ def _lineage(services: Services, spec: ModelSpec, parent: ModelVersion) -> dict[
     }
 
 
-def _check(spec: ModelSpec, rows: pa.Table) -> None:
-    if rows.num_rows < LEAST_ROWS:
-        raise DataError(
-            f"model {spec.name!r}: {rows.num_rows} labelled rows to train on, {LEAST_ROWS} are needed. "
-            "Wait for labels, or widen training.history_days."
-        )
-    if spec.task != "regression" and len(pc.unique(rows.column(spec.columns.label))) == 1:
-        raise DataError(f"model {spec.name!r}: the labels to train on are all alike. Check the label column.")
-
-
 def _from_facts(version: ModelVersion, facts: Mapping[str, Any]) -> Candidate:
     return Candidate(
         version=replace(version, digest=facts["digest"]),
@@ -171,12 +225,14 @@ def _from_facts(version: ModelVersion, facts: Mapping[str, Any]) -> Candidate:
         data=facts["data"],
         trained=Window.from_document(facts["trained"]),
         holdout=Window.from_document(facts["holdout"]),
+        method=facts.get("method", RETRAIN),
+        facts=facts.get("facts", {}),
     )
 
 
 def _from_tags(version: ModelVersion) -> Candidate:
-    def read(name: str) -> str:
-        value = version.tag(f"amends.{name}")
+    def read(name: str, default: str | None = None) -> str:
+        value = version.tag(f"amends.{name}") or default
         if value is None:
             raise ArtefactError(
                 f"version {version.version} of {version.model} has lost its tag amends.{name}. Retrain anew."
@@ -190,9 +246,7 @@ def _from_tags(version: ModelVersion) -> Candidate:
         rows=int(read("rows")),
         data=read("data"),
         trained=Window(version.model, start, cut),
-        holdout=Window(version.model, cut, until),
+        holdout=Window(version.model, as_utc(read("holdout_from", cut.isoformat())), until),
+        method=read("method", RETRAIN),
+        facts=json.loads(read("facts", "{}")),
     )
-
-
-def _key(incident: str) -> str:
-    return f"retrain:{incident}"

@@ -60,14 +60,14 @@ def reproduce(
     services: Services, spec: ModelSpec, *, window: Window, failing: ModelVersion,
     previous: ModelVersion | None,
 ) -> Reproduction:  # fmt: skip
-    """Load both versions, score the window's labelled rows with each, and compare.
+    """Score the window's labelled rows with both versions, each in the sandbox, and compare.
 
     :param previous: the version before; None where there is none, then only levels are judged.
     :raises DataError: the window has no labelled rows.
     :raises ArtefactError: an artefact is missing, altered or does not load.
     """
     logged = labelled_rows(services.source, spec, window)
-    before, after = score_both(services.registry, spec, logged, previous or failing, failing)
+    before, after = score_both(services.registry, spec, logged, previous or failing, failing, apart=True)
     findings = _compared(services, spec, before, after) if spec.task == TASK else []
     changes = [one for one in findings if previous and one.metric.endswith("_change")]
     levels = [one for one in findings if not one.metric.endswith("_change")]

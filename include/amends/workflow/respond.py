@@ -1,14 +1,14 @@
 """Answer an incident: freeze, decide, contain; each step re-reads its facts in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from amends import __version__
 from amends.domain.canonical import digest_of
 from amends.domain.events import Event, EventKind, NewEvent
 from amends.domain.incident import Incident, incident_from_events, open_incident_of
-from amends.domain.promotion import Champion, Move
+from amends.domain.policy import PLAYBOOKS
+from amends.domain.promotion import Move
 from amends.domain.response import AS_DECIDED, plan_response
 from amends.domain.spec import ModelSpec
 from amends.errors import LedgerError, Refused
@@ -64,45 +64,15 @@ def only(services: Services, incident: str, kind: EventKind) -> dict[str, Any]:
     return events[-1].payload
 
 
-def freeze(services: Services, spec: ModelSpec, incident: str) -> str:
-    """Write down the state of the world before anything is altered; return its evidence digest."""
-    found = incident_of(services.ledger, incident)
-    champion = services.ledger.champion(spec.name)
-    versions = [
-        {"version": one.version, "digest": one.digest} for one in services.registry.versions(spec.name)
-    ]
-    document = {
-        "incident": incident,
-        "window": found.window.document() if found.window else None,
-        "assessment": found.assessment,
-        "champion": _champion_document(champion),
-        "alias": services.registry.aliased(spec.name),
-        "versions": versions,
-        "policy": {"name": services.policy.name, "digest": services.policy.digest},
-        "spec": spec.digest,
-        "code_version": __version__,
-    }
-    digest = services.ledger.put_evidence("frozen", document)
-    payload = {
-        "evidence": digest,
-        "champion": document["champion"],
-        "alias": document["alias"],
-        "versions": len(versions),
-    }
-    return str(
-        record(services, incident, EventKind.EVIDENCE_FROZEN, payload, model=spec.name).payload["evidence"]
-    )
-
-
 def decide(
     services: Services, spec: ModelSpec, incident: str, *, action: str = AS_DECIDED, actor: str = "amends",
-    dry_run: bool = False,
+    dry_run: bool = False, known: Collection[str] = PLAYBOOKS,
 ) -> dict[str, Any]:  # fmt: skip
     """Record the plan that policy (or the operator) makes for the incident; return it.
 
     A rehearsal records ``rehearsed`` instead: it says what would be done and does nothing.
     """
-    plan = plan_response(incident_of(services.ledger, incident).call, services.policy, action)
+    plan = plan_response(incident_of(services.ledger, incident).call, services.policy, action, known)
     payload = {**plan.document(), "policy": services.policy.digest, "action": action}
     step = f"{actor}:{action}:{digest_of(payload)[-12:]}"
     if dry_run:
@@ -169,7 +139,7 @@ def _not_contained(services: Services, spec: ModelSpec, incident: str, reason: s
 def hand_to_people(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
     """Record that a person has to go on, and with which playbook."""
     plan = only(services, incident, EventKind.DECISION_MADE)
-    payload = {"playbooks": plan["playbooks"], "owner": spec.owner}
+    payload = {"playbooks": plan["run"], "owner": spec.owner}
     return record(services, incident, EventKind.HANDED_TO_PEOPLE, payload, model=spec.name).payload
 
 
@@ -190,9 +160,3 @@ def step_failed(services: Services, spec: ModelSpec, incident: str, *, step: str
     """Record that a step of the response failed; the run shows red and the narrative tells it."""
     payload = {"step": step, "reason": reason}
     record(services, incident, EventKind.STEP_FAILED, payload, model=spec.name, step=step)
-
-
-def _champion_document(champion: Champion | None) -> dict[str, Any] | None:
-    if champion is None:
-        return None
-    return {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch}

@@ -1,6 +1,7 @@
 """Rows of the prediction log for the few steps that need rows: training, and scoring two versions alike."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from amends.domain.window import Window
 from amends.errors import DataError
 from amends.measures.arrow import as_moments
 from amends.measures.digesting import digest_batches
+from amends.measures.label_arrival import complete_rows_of
 from amends.measures.scoring import rescored
 
 if TYPE_CHECKING:
@@ -27,15 +29,66 @@ def labelled_rows(
     :param without: windows whose rows are left out, such as those with bad data.
     :raises DataError: there are none.
     """
-    batches = [batch for batch in source.batches(spec, window) if batch.num_rows]
-    rows = pa.Table.from_batches(batches).combine_chunks() if batches else None
+    rows = _read(source, spec, window)
     if rows is not None:
         rows = rows.filter(pc.is_valid(rows.column(spec.columns.label)))
         for left_out in without:
             rows = rows.filter(pc.invert(_inside(spec, rows, left_out)))
     if rows is None or not rows.num_rows:
-        span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
-        raise DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
+        raise _none_labelled(spec, window)
+    return _ordered(spec, rows)
+
+
+def complete_rows(
+    source: "WindowSource", spec: ModelSpec, window: Window, *, without: Sequence[Window] = ()
+) -> tuple[pa.Table, datetime]:
+    """Labelled rows to learn from, as :func:`labelled_rows`, and the moment up to which labels are complete.
+
+    The newest rows are left out where labels are still arriving
+    (:func:`~amends.measures.label_arrival.complete_rows_of`); the moment is the window's end where none are.
+
+    :raises DataError: there are none.
+    """
+    read = _read(source, spec, window)
+    if read is None:
+        raise _none_labelled(spec, window)
+    rows = _ordered(spec, read)
+    for left_out in without:
+        rows = rows.filter(pc.invert(_inside(spec, rows, left_out)))
+    known = pc.is_valid(rows.column(spec.columns.label))
+    complete = complete_rows_of(known.to_numpy().astype(bool))
+    labelled = rows.slice(0, complete).filter(known.slice(0, complete))
+    if not labelled.num_rows:
+        raise _none_labelled(spec, window)
+    if complete == rows.num_rows:
+        return labelled, window.end
+    moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    return labelled, moments[complete].as_py().astimezone(UTC)
+
+
+def window_rows(source: "WindowSource", spec: ModelSpec, window: Window) -> pa.Table:
+    """Rows of a window, labelled or not, oldest first, each id once.
+
+    :raises DataError: there are none.
+    """
+    rows = _read(source, spec, window)
+    if rows is None:
+        span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}"
+        raise DataError(f"model {spec.name!r} has no rows in {span}. Choose a window that has.")
+    return _ordered(spec, rows)
+
+
+def _none_labelled(spec: ModelSpec, window: Window | None) -> DataError:
+    span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
+    return DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
+
+
+def _read(source: "WindowSource", spec: ModelSpec, window: Window | None) -> pa.Table | None:
+    batches = [batch for batch in source.batches(spec, window) if batch.num_rows]
+    return pa.Table.from_batches(batches).combine_chunks() if batches else None
+
+
+def _ordered(spec: ModelSpec, rows: pa.Table) -> pa.Table:
     moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
     order = pc.sort_indices(
         pa.table({"at": moments, "id": rows.column(spec.columns.id)}),
@@ -50,12 +103,16 @@ def score_both(
     rows: pa.Table,
     champion: ModelVersion,
     candidate: ModelVersion,
+    *,
+    apart: bool = False,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the same rows as scored by the champion, and as scored by the candidate.
 
+    :param apart: score in the registry's sandbox: one of the two is suspect.
     :raises ArtefactError: an artefact is missing, altered or does not load.
     """
-    first, second = (rescored(spec, rows, one.version, registry.load(one)) for one in (champion, candidate))
+    load = registry.apart if apart else registry.load
+    first, second = (rescored(spec, rows, one.version, load(one)) for one in (champion, candidate))
     return first, second
 
 

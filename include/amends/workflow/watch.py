@@ -80,7 +80,7 @@ def _recover(services: Services, spec: ModelSpec, incident: str, move: Event, wi
 
 def _remedy_is_over(events: Sequence[Event]) -> bool:
     decided = [event for event in events if event.kind is EventKind.DECISION_MADE]
-    no_remedy = bool(decided) and decided[-1].payload["remedy"] == "none"
+    no_remedy = bool(decided) and decided[-1].payload["run"] == ["observe"]
     return no_remedy or any(event.kind in ENDS_REMEDY for event in events)
 
 

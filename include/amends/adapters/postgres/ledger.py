@@ -1,19 +1,23 @@
 """The append-only record on PostgreSQL, its outbox and its evidence."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amends.adapters.postgres.connection import connect
 from amends.adapters.postgres.rows import select_events, stream_events
+from amends.adapters.postgres.snapshots import keep_rows, kept_rows
 from amends.adapters.postgres.transaction import PostgresTransaction
 from amends.domain.canonical import canonical_json, digest_of_bytes
 from amends.domain.championship import champion_of
 from amends.domain.events import ChainReport, Event, EventKind, walk_chain
 from amends.domain.promotion import Champion
 from amends.errors import LedgerError
-from amends.ports import Announcement
+from amends.ports import Announcement, Kept
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PENDING = (
     "SELECT id, topic, key, model, payload FROM amends.outbox"
@@ -77,6 +81,16 @@ class PostgresLedger:
             raise LedgerError(f"evidence {digest} was changed after it was stored. Run `amends verify`.")
         document: dict[str, Any] = json.loads(row[0])
         return document
+
+    def keep_rows(self, incident: str, batches: "Iterable[pa.RecordBatch]") -> Kept:
+        """Keep an incident's rows as they are now, read-only; rows that were kept before stay as they are."""
+        with connect(self._dsn) as connection:
+            return keep_rows(connection, incident, batches)
+
+    def kept_rows(self, incident: str) -> "Iterator[pa.RecordBatch]":
+        """An incident's frozen rows. :raises LedgerError: they were changed."""
+        with connect(self._dsn) as connection:
+            yield from kept_rows(connection, incident)
 
     def verify(self) -> ChainReport:
         """Walk the whole chain, as it stood when the walk began."""

@@ -1,0 +1,66 @@
+"""Revalidate: the whole gate on the version that serves now, before anything about it is changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from amends.domain.promotion import ModelVersion
+from amends.domain.spec import ModelSpec
+from amends.domain.validation import Validation
+from amends.domain.window import Window
+from amends.errors import LedgerError
+from amends.measures.digests import WindowDigest
+from amends.ports import Services
+from amends.workflow.gate import gate
+from amends.workflow.promote import rollback_target
+from amends.workflow.rows import labelled_rows, score_both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revalidation:
+    """What the gate says of the champion.
+
+    ``beside``: the earlier version it was compared with; None where there was none, and then changes are
+    not judged: a version is never worse than itself. ``evidence`` is the validation's digest in the ledger.
+    """
+
+    champion: ModelVersion
+    beside: ModelVersion | None
+    validation: Validation
+    evidence: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the outcome as JSON."""
+        return {
+            "champion": self.champion.version,
+            "beside": self.beside.version if self.beside else None,
+            "holds": self.validation.blessed,
+            "reasons": list(self.validation.reasons),
+            "validation": self.evidence,
+        }
+
+
+def revalidate(
+    services: Services, spec: ModelSpec, *, window: Window, reference: WindowDigest
+) -> Revalidation:
+    """Load the champion anew, score the window's labelled rows, and judge it beside the version before it.
+
+    :raises LedgerError: no champion is on record.
+    :raises DataError: the window has no labelled rows.
+    :raises ArtefactError: the champion's artefact is missing, altered or does not load.
+    """
+    record = services.ledger.champion(spec.name)
+    if record is None:
+        raise LedgerError(f"model {spec.name!r} has no champion on record. Use `amends adopt` first.")
+    serving = services.registry.version(spec.name, record.version)
+    beside = rollback_target(services.ledger, services.registry, spec.name, known_bad=[record.version])
+    rows = labelled_rows(services.source, spec, window)
+    before, after = score_both(services.registry, spec, rows, beside or serving, serving)
+    validation = gate(
+        spec, services.policy, services.quality, reference=reference, champion=before, candidate=after
+    )
+    return Revalidation(
+        champion=serving,
+        beside=beside,
+        validation=validation,
+        evidence=services.ledger.put_evidence("validation", validation.document()),
+    )
