@@ -19,7 +19,8 @@ clock (`{schedule}`) to sweep up what no bell announced.
 2. **assess_window**: data quality, drift, performance and fairness of each window against the reference.
    A window is assessed once; running it again changes nothing.
 3. **open_incident**: where the findings call for it, opens an incident or joins the model's open one. The
-   incident is announced in the outbox; `hand_over` starts its response.
+   incident is announced in the outbox; `hand_over` starts its response. What is only suspected, or was
+   answered lately, is recorded and held back.
 4. **draw_report**: Evidently's page on drift, bias and performance, for a window that raised something.
 5. **raise_alarm** runs only when a step failed: a monitor that is broken is an incident of its own.
 """

@@ -10,8 +10,11 @@ import amends
 import pytest
 import yaml
 from amends import errors
+from amends.adapters.files import load_policy
 from amends.domain.assessment import Assessment, Call, WindowSummary
+from amends.domain.decision import Situation
 from amends.domain.events import EventKind
+from amends.domain.explanation import told_aside
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import PLAYBOOKS, ROLES
 from amends.domain.reading import Reader
@@ -105,7 +108,11 @@ def test_the_document_of_the_readme_has_the_keys_of_the_code() -> None:
     call = Call(category="", categories=(), severity="", playbook="", playbooks=(), because=())
     made = Assessment(
         model="", code_version="", policy_name="", policy_digest="", reference=window, current=window,
-        findings=(finding,), incident=call, details={"situation": shown["situation"]},
+        findings=(finding,), incident=call,
+        details={
+            "situation": {**Situation().document(), "importance": ""},
+            **told_aside((), importance="", policy=load_policy(None), situation=Situation()),
+        },
     ).document()  # fmt: skip
     assert _shape(shown) == _shape(made)
 

@@ -41,7 +41,8 @@ class WindowDigest:
     """All that is kept of a window's rows.
 
     ``types``: Arrow type of every column there is. ``nulls``: nulls (NaN included) by column of the spec.
-    ``labelled``: rows whose label has arrived.
+    ``labelled``: rows whose label has arrived. ``duplicate_ids``: rows less distinct ids; merging adds them
+    up, so that an id that stands in both windows is not seen as repeated.
     ``numeric``: numeric features and score (regression: labels, too). ``categorical``: categorical features,
     sensitive attributes and (classification) label and predicted label.
     Levels with personal data are masked there and in the table. ``leaks``: ids and texts by such patterns.
