@@ -13,7 +13,8 @@ those who approve.
 
 A group gap that is small in both versions moves by chance: where the change cannot be told but the whole
 interval of the candidate's gap keeps the absolute limit, no harm is left to exclude, and it passes. The same
-goes for the calibration error of a candidate whose scores are clearly better (Brier score).
+goes for the calibration error of a candidate that keeps its limit and whose Brier score, of which calibration
+is a part, is clearly better (Murphy 1973, "A new vector partition of the probability score").
 """
 
 import math
@@ -57,7 +58,7 @@ def rule_change(worse: Span, margin: float, n: int, *, harmless: bool = False) -
     if worse.low > 0 and worse.value > margin:
         return Ruling(Verdict.BREACH, said)
     if harmless:
-        return Ruling(Verdict.PASS, f"{said}; not told by these {n} rows, but it is proven to be small")
+        return Ruling(Verdict.PASS, f"{said}; not told by these {n} rows, but the limit is kept")
     return Ruling(Verdict.INCONCLUSIVE, f"{said}; {_needed(worse, margin, n)}")
 
 

@@ -150,8 +150,8 @@ def _comparisons(
         by_chance = round(share * (1 - share), 6)
         level = by_chance if one.metric == "brier_score" else policy.limit(LEVELS[one.metric])
         yield _level(one, category, level)
-        small = one.metric == "calibration_error" and proven(_span(one.candidate), level, rising=True)
-        yield _change(one, category, policy.limit(margins[one.metric]), harmless=better and small)
+        kept = one.metric == "calibration_error" and one.candidate.value <= level
+        yield _change(one, category, policy.limit(margins[one.metric]), harmless=better and kept)
     if spec.favourable_label is not None:
         for attribute in rows.groups:
             yield from _fairness(spec, policy, rows, resampler, attribute)
