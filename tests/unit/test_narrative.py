@@ -146,6 +146,32 @@ def test_a_reviewer_reads_what_happened_what_was_done_and_what_is_asked() -> Non
     assert "the answer is Reject" in body
 
 
+def test_a_reviewer_of_a_bias_mitigation_sees_what_each_way_costs() -> None:
+    """The curve stands on the page, the chosen attempt is marked, and so is how the version came to be."""
+    incident = incident_from_events(story(OPENED))
+    assert incident is not None
+    row = {"auc": 0.8, "selection_rate_ratio": 0.4, "true_positive_rate_difference": 0.05}
+    rows = [
+        {"method": "parent", "strength": 0.0, "accuracy": 0.87, **row},
+        {"method": "reduction", "strength": 0.5, "accuracy": 0.85, **row, "selection_rate_ratio": 0.85},
+    ]
+    body = approval_body(
+        incident,
+        validated={
+            "candidate": {"version": "3", "method": "mitigate_bias"}, "champion": {"version": "1"},
+            "blessed": True, "reasons": [],
+        },
+        validation={"findings": []},
+        contained=None,
+        tradeoff={"chosen": {"method": "reduction", "strength": 0.5}, "rows": rows},
+        evidence="sha256:" + "e" * 64,
+        link="http://127.0.0.1/run",
+    )  # fmt: skip
+    assert "| `parent` | 0.000 | 0.870 | 0.800 | 0.400 | 0.050 |" in body
+    assert "| **`reduction`** (this version) | 0.500 | 0.850 | 0.800 | 0.850 | 0.050 |" in body
+    assert "A new version, `3`, was made so that groups come out more alike." in body
+
+
 def compared(
     metric: str, verdict: str, attribute: str | None = None, threshold: float = 0.8
 ) -> dict[str, Any]:

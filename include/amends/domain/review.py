@@ -45,6 +45,7 @@ def approval_body(
     validated: Mapping[str, Any],
     validation: Mapping[str, Any],
     contained: Mapping[str, Any] | None,
+    tradeoff: Mapping[str, Any] | None = None,
     touched: Sequence[str] = (),
     evidence: str,
     link: str,
@@ -54,17 +55,19 @@ def approval_body(
     :param validated: facts of ``candidate_validated``: candidate, champion, blessed, reasons.
     :param validation: the validation document; its findings compare candidate with champion.
     :param contained: facts of ``contained``, or None where nothing was rolled back.
+    :param tradeoff: what a bias mitigation tried: ``rows`` of the curve, and the ``chosen`` one.
     :param touched: consumers, jobs and models that a change reaches.
     :param evidence: digest that binds the answer to exactly this evidence.
     """
     candidate, champion = validated["candidate"]["version"], validated["champion"]["version"]
     parts = [
         _what_happened(incident),
-        _what_was_done(contained, candidate),
+        _what_was_done(contained, candidate, validated["candidate"].get("method", "retrain")),
         _whom_it_touches(touched),
         "### How the candidate compares on the same rows\n",
         "*ok*: within the limit, and not worse than now by more than chance and tolerance allow.\n",
         _table(validation["findings"], candidate, champion),
+        _curve(tradeoff) if tradeoff else "",
         f"\n**Validation:** {'blessed' if validated['blessed'] else 'not blessed'}. "
         + " ".join(code(reason) for reason in validated["reasons"]),
         f"""
@@ -94,7 +97,17 @@ The production model {code(incident.model)} shows a problem of kind **{code(inci
 """
 
 
-def _what_was_done(contained: Mapping[str, Any] | None, candidate: str) -> str:
+MADE = {
+    "retrain": "was trained on recent, checked rows",
+    "retrain_without": "was trained on recent rows without the broken inputs",
+    "recalibrate": "maps the scores of the version before to what they mean now",
+    "mask": "is the version before, given something else for the broken inputs",
+    "mitigate_bias": "was made so that groups come out more alike",
+}
+"""How a candidate came to be, by its method."""
+
+
+def _what_was_done(contained: Mapping[str, Any] | None, candidate: str, method: str) -> str:
     rolled = (
         f"Production was rolled back from version {code(contained['from'])} to {code(contained['to'])}, "
         "which had been approved before."
@@ -102,7 +115,7 @@ def _what_was_done(contained: Mapping[str, Any] | None, candidate: str) -> str:
         else "Nothing in production was changed."
     )
     return f"""### What was done so far
-{rolled} A new version, {code(candidate)}, was trained on recent, checked rows.
+{rolled} A new version, {code(candidate)}, {MADE.get(method, f"was made by {code(method)}")}.
 """
 
 
@@ -125,6 +138,22 @@ def _table(findings: Sequence[Mapping[str, Any]], candidate: str, champion: str)
     return (
         "\n".join([*head, *lines]) + (f"\n\n{more} more in the ledger." if more > 0 else "") + _held(checks)
     )
+
+
+def _curve(tradeoff: Mapping[str, Any]) -> str:
+    """What each attempt gains and costs, for people to weigh; the chosen one is marked."""
+    head = [
+        "\n### What a narrower gap costs\n",
+        "| Way | Strength | Accuracy | AUC | Ratio of favourable decisions | Gap in true positives |",
+        "|---|---|---|---|---|---|",
+    ]
+    fields = ("strength", "accuracy", "auc", "selection_rate_ratio", "true_positive_rate_difference")
+    chosen = (tradeoff["chosen"]["method"], tradeoff["chosen"]["strength"])
+    for row in tradeoff["rows"][:MOST_ROWS]:
+        name = code(row["method"].replace("_", " "))
+        marked = f"**{name}** (this version)" if (row["method"], row["strength"]) == chosen else name
+        head.append("| " + " | ".join([marked, *(_number(row[field]) for field in fields)]) + " |")
+    return "\n".join(head)
 
 
 def _merged(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

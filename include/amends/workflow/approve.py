@@ -43,12 +43,23 @@ def request_approvals(
         validated=validated,
         validation=services.ledger.evidence(validated["validation"]),
         contained=contained[-1].payload if contained else None,
+        tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
         evidence=evidence,
         link=link,
     )
     subject = f"Approve version {validated['candidate']['version']} of {spec.name}? ({found.call.severity})"
     return {"evidence": evidence, "roles": plan["roles"], "subject": subject, "body": body}
+
+
+def _tradeoff(services: Services, incident: str, version: str) -> dict[str, Any] | None:
+    """The curve of a bias mitigation's attempts; None for any other candidate."""
+    made = services.ledger.events(incident=incident, kinds=[EventKind.CANDIDATE_REGISTERED])
+    digests = (
+        one.payload.get("facts", {}).get("tradeoff") for one in made if one.payload["version"] == version
+    )
+    digest = next(digests, None)
+    return services.ledger.evidence(digest) if digest else None
 
 
 def record_answers(services: Services, spec: ModelSpec, incident: str, answers: Sequence[Answer]) -> int:
