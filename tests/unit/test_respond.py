@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from amends.adapters.files import load_policy
 from amends.domain.approval import Answer
 from amends.domain.events import EventKind, NewEvent
+from amends.domain.incident import call_from_document
 from amends.domain.promotion import Move
 from amends.domain.response import plan_response
 from amends.domain.spec import spec_from_document
@@ -68,6 +70,25 @@ def asked(services: Services) -> str:
     validated(services, incident)
     approve.request_approvals(services, SPEC, incident, link=LINK)
     return incident
+
+
+@pytest.mark.parametrize(
+    ("chosen", "contain", "run"),
+    [
+        (["rollback", "retrain", "recalibrate", "observe"], True, ["retrain"]),
+        (["rollback", "recalibrate"], True, ["recalibrate"]),
+        (["rollback"], True, ["observe"]),
+        (["mitigate_bias", "revalidate"], False, ["mitigate_bias"]),
+        (["mask", "revalidate", "observe"], False, ["mask"]),
+        (["quarantine", "revalidate", "observe"], False, ["quarantine", "revalidate"]),
+        (["observe"], False, ["observe"]),
+    ],
+)
+def test_a_plan_leaves_out_what_is_done_or_covered(chosen: list[str], contain: bool, run: list[str]) -> None:
+    """What containment did, what only waits, what asks before something is made, and a map beside a new fit."""
+    call = call_from_document({**CALL, "playbooks": chosen, "playbook": chosen[0]})
+    plan = plan_response(call, load_policy(None))
+    assert (plan.contain, list(plan.run)) == (contain, run)
 
 
 def test_a_second_delivery_of_a_window_opens_nothing_twice(services: Services) -> None:

@@ -61,9 +61,13 @@ def plan_response(
 
 
 def _run(chosen: tuple[str, ...], *, contained: bool) -> tuple[str, ...]:
-    """Leave out what containment has done, and what only waits or asks where something is made."""
+    """Leave out what containment has done, and what only waits or asks where something is made.
+
+    A new fit calibrates as well: where one is made, the scores of the version that failed are not mapped anew.
+    """
     done = {"rollback"} if contained else set()
     made = [one for one in chosen if one not in LEAVES_VERSIONS]
     idle = {"observe"} if set(chosen) - done - {"observe"} else set()
     asks = {"revalidate"} if made else set()
-    return tuple(one for one in chosen if one not in done | idle | asks) or ("observe",)
+    covered = {"recalibrate"} if "retrain" in made else set()
+    return tuple(one for one in chosen if one not in done | idle | asks | covered) or ("observe",)

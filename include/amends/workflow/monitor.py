@@ -115,10 +115,11 @@ def _assessed(services: Services, spec: ModelSpec, window: Window) -> tuple[Asse
 def draw_report(services: Services, spec: ModelSpec, window: Window, assessment: str) -> str | None:
     """Draw the page of a window that people will look at, and keep it as evidence; return its digest.
 
-    :returns: None where the assessment calls for nothing: nobody looks at a healthy window's page.
+    :returns: None where the assessment calls for nothing (nobody looks at a healthy window's page), or where
+        the window was refused before its rows were read.
     """
     document = services.ledger.evidence(assessment)
-    if document["incident"] is None:
+    if document["incident"] is None or not document.get("rows_read", True):
         return None
     reference = reference_digest(services, spec)
     current = digest_window(spec, services.source, window, like=reference)

@@ -56,7 +56,7 @@ def _assessment(
         current=WindowSummary(rows=facts.rows, start=facts.start, end=facts.end, digest=facts.digest),
         findings=findings,
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
-        details={"situation": {**situation.document(), "importance": spec.importance}},
+        details={"situation": {**situation.document(), "importance": spec.importance}, "rows_read": False},
     )
 
 
