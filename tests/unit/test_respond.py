@@ -85,7 +85,7 @@ def asked(services: Services) -> str:
     ],
 )
 def test_a_plan_leaves_out_what_is_done_or_covered(chosen: list[str], contain: bool, run: list[str]) -> None:
-    """What containment did, what only waits, what asks before something is made, and a map beside a new fit."""
+    """What containment did, what only waits, what asks before something is made, a map beside a fit."""
     call = call_from_document({**CALL, "playbooks": chosen, "playbook": chosen[0]})
     plan = plan_response(call, load_policy(None))
     assert (plan.contain, list(plan.run)) == (contain, run)
@@ -123,7 +123,7 @@ def test_a_graver_finding_that_joins_is_answered_by_another_run(services: Servic
     assert second.key.startswith(f"{incident}.")
     assert second.payload == {"incident": incident}
     plan = respond.decide(services, SPEC, incident)
-    assert (plan["severity"], plan["contain"], plan["run"]) == ("SEV2", True, ["retrain"])
+    assert (plan["severity"], plan["contain"], plan["run"]) == ("SEV2", True, ["retrain", "mask"])
 
 
 def test_a_joined_window_delivered_after_the_closing_opens_nothing(services: Services) -> None:

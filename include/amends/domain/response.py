@@ -63,7 +63,7 @@ def plan_response(
 def _run(chosen: tuple[str, ...], *, contained: bool) -> tuple[str, ...]:
     """Leave out what containment has done, and what only waits or asks where something is made.
 
-    A new fit calibrates as well: where one is made, the scores of the version that failed are not mapped anew.
+    A new fit calibrates as well: where one is made, the failed version's scores are not mapped anew.
     """
     done = {"rollback"} if contained else set()
     made = [one for one in chosen if one not in LEAVES_VERSIONS]
