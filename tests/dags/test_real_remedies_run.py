@@ -104,7 +104,8 @@ def walk(
         incident = open_incident(services, spec, window, assess_window(services, spec, window))
         assert incident is not None
         shown = start(lambda role: {**approval(role), "chosen": ["Reject"]})
-        run = bag.dags["respond_to_incident"].test(run_conf={"incident": incident, "dry_run": False})
+        conf = {"incident": incident, "action": "as decided", "dry_run": False}
+        run = bag.dags["respond_to_incident"].test(run_conf=conf)
         return Walk(services=services, spec=spec, incident=incident, current=current, run=run, shown=shown)
 
     return walked
