@@ -19,8 +19,10 @@ SWITCH_SECONDS = 0.001
 
 
 @contextmanager
-def imported_meanwhile(*names: str) -> Iterator[None]:
+def imported_meanwhile(*names: str, afterwards: bool = False) -> Iterator[None]:
     """Import modules in a thread; they are there when the block ends.
+
+    :param afterwards: import them when the block is done, so that the memory of both is not needed at once.
 
     A module that cannot be imported says so where it is used. Nothing is collected meanwhile: what an import
     makes is there to stay, and searching it for garbage takes a quarter of the time.
@@ -33,11 +35,15 @@ def imported_meanwhile(*names: str) -> Iterator[None]:
     gc.disable()
     sys.setswitchinterval(SWITCH_SECONDS)
     sys.meta_path.insert(0, _Spared)
-    loading.start()
+    if not afterwards:
+        loading.start()
     try:
         yield
+        if afterwards:
+            loading.start()
     finally:
-        loading.join()
+        if loading.ident:
+            loading.join()
         sys.meta_path.remove(_Spared)
         sys.setswitchinterval(interval)
         if collecting:
