@@ -114,6 +114,20 @@ def test_every_row_comes_once_over_many_batches(dsn: str) -> None:
     assert max(batch.nbytes for batch in batches) < 4 * BLOCK_BYTES
 
 
+def test_an_error_after_many_rows_is_no_end_of_the_window(dsn: str) -> None:
+    """A view that fails on its last row gives an error; what came before it is never the whole window."""
+    execute(
+        dsn,
+        TABLE.format(time="timestamptz").replace("TABLE log", "TABLE kept"),
+        "INSERT INTO kept SELECT g, '2026-03-01', 'v', 1, 1, 0, 100000 - g, 'n', 'f'"
+        " FROM generate_series(1, 100000) g",
+        "CREATE VIEW log AS SELECT 1 / income AS score, id, ts, version, yhat, y, income, region, sex"
+        " FROM kept",
+    )
+    with pytest.raises(DataError, match="division by zero"):
+        list(PostgresWindows(dsn).batches(SPEC, None))
+
+
 def test_who_stops_early_leaves_no_query_behind(dsn: str) -> None:
     """A reader that is closed after its first batch frees the connection."""
     execute(

@@ -69,6 +69,10 @@ class ParquetWindows:
         known = [span for span in spans if span]
         return (min(a for a, _ in known), max(b for _, b in known)) if known else None
 
+    def size(self) -> int:
+        """Bytes of all files. :raises DataError: there is no such file."""
+        return sum(path.stat().st_size for path in self._files())
+
     def _files(self) -> list[Path]:
         found: list[Path] = []
         for text in self.paths:

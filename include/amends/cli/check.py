@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 SPARING = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Set before numpy and Arrow are loaded: nothing here is faster by their ways, and both keep 50 MB more."""
 
+MANY_BYTES = 1 << 30
+"""Of windows in larger files, both threads are busy with counting, and imports at the same time save nothing
+but take their 150 MB at the worst moment."""
+
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Reference = Annotated[
     list[str],
@@ -53,8 +57,7 @@ def check(
 
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
-    for setting, value in SPARING.items():
-        os.environ.setdefault(setting, value)
+    _spare_memory()
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
     from amends.adapters.files import load_policy, load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
@@ -65,7 +68,7 @@ def check(
     rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
-    with imported_meanwhile(*CHECK):
+    with imported_meanwhile(*CHECK, afterwards=_bytes_of(reference + current) > MANY_BYTES):
         before = read_window(model, reference)
         now = read_window(model, current, before)
     assessment = assess(
@@ -88,6 +91,7 @@ def digest(spec: Spec, data: Data, out: Digest, *, like: Like = None) -> None:
 
     Example: amends digest --spec model.yaml --data july.parquet --like june.digest --out july.digest
     """
+    _spare_memory()
     from amends.adapters.files import load_spec, read_digest, write_digest
 
     made = read_window(load_spec(spec), data, read_digest(like) if like else None)
@@ -107,6 +111,22 @@ def read_window(model: "ModelSpec", given: list[str], like: "WindowDigest | None
     if paths:
         digests.append(digest_window(model, ParquetWindows(*paths), None, like or next(iter(digests), None)))
     return reduce(WindowDigest.merge, digests)
+
+
+def _bytes_of(given: list[str]) -> int:
+    """How large the Parquet files are."""
+    from amends.adapters.parquet import ParquetWindows
+
+    paths = [path for path in given if not path.endswith(".digest")]
+    return ParquetWindows(*paths).size()
+
+
+def _spare_memory() -> None:
+    for setting, value in SPARING.items():
+        os.environ.setdefault(setting, value)
+    from amends.measures.memory import share
+
+    share()
 
 
 def _write(

@@ -3,20 +3,26 @@
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
 from threading import Thread
 
 CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
+SPARED = frozenset({"altair"})
+"""What they import for charts that nobody here draws: it is loaded when it is first used."""
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter while another waits: counting asks for it often, and briefly."""
 
 
 @contextmanager
-def imported_meanwhile(*names: str) -> Iterator[None]:
+def imported_meanwhile(*names: str, afterwards: bool = False) -> Iterator[None]:
     """Import modules in a thread; they are there when the block ends.
+
+    :param afterwards: import them when the block is done, so that the memory of both is not needed at once.
 
     A module that cannot be imported says so where it is used. Nothing is collected meanwhile: what an import
     makes is there to stay, and searching it for garbage takes a quarter of the time.
@@ -28,11 +34,17 @@ def imported_meanwhile(*names: str) -> Iterator[None]:
     loading = Thread(target=_import, args=names, name="imports")
     gc.disable()
     sys.setswitchinterval(SWITCH_SECONDS)
-    loading.start()
+    sys.meta_path.insert(0, _Spared)
+    if not afterwards:
+        loading.start()
     try:
         yield
+        if afterwards:
+            loading.start()
     finally:
-        loading.join()
+        if loading.ident:
+            loading.join()
+        sys.meta_path.remove(_Spared)
         sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
@@ -44,3 +56,16 @@ def _import(*names: str) -> None:
             import_module(name)
         except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
             return
+
+
+class _Spared:
+    """Finds the modules of SPARED, and puts off what is in them."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """Find a module as Python does; None for all that are not spared."""
+        del target
+        found = PathFinder.find_spec(name, path) if name in SPARED else None
+        if found and found.loader:
+            found.loader = LazyLoader(found.loader)
+        return found

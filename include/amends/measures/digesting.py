@@ -69,8 +69,6 @@ def digest_batches(spec: ModelSpec, batches: Iterable[Rows], grid: Grid | None =
         for piece in pieces(spec, batches, reference=grid is None):
             many = piece.rows >= FEW_ROWS
             reading.add(piece, shared if many else _in_turn)
-            if many:
-                give_back()
     return reading.digest()
 
 
@@ -134,6 +132,8 @@ class _Reading:
         """Count a piece of the window."""
         c = self._spec.columns
         joint, ends = self._joint(piece, run)
+        if piece.rows >= FEW_ROWS:  # here most of what is held is needed no more: the last piece's, too
+            give_back()
         columns, scanned = [*c.all], [*self._scanned]
         jobs: list[Job] = [partial(self._groups, joint, piece.rows)]
         jobs += [partial(self._leaks, piece, joint, name) for name in scanned]

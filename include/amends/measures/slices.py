@@ -12,6 +12,7 @@ Sources: Cox (1975), "A note on data-splitting for the evaluation of significanc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ CAUTION = 2.0
 FEWEST = 11
 """Rows under which a slice could point at somebody: it is not shown, whatever is asked for."""
 MISSING = "missing"
+Codes: TypeAlias = npt.NDArray[np.int32]
+"""Cells by number: a thousand columns of them are in memory at once."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +50,7 @@ class Rows:
     """
 
     conditions: tuple[Condition, ...]
-    codes: Counts
+    codes: Codes
     loss: Floats
     now: Counts
     half: Counts
@@ -75,7 +78,7 @@ class Slice:
         return self.now.minus(self.before)
 
 
-def numeric_cells(name: str, reference: Floats, current: Floats) -> tuple[Condition, Counts]:
+def numeric_cells(name: str, reference: Floats, current: Floats) -> tuple[Condition, Codes]:
     """Cut a numeric column at the reference's quartiles; what is missing is a cell of its own."""
     known = reference[np.isfinite(reference)]
     edges = np.unique(np.quantile(known, QUARTERS, method="lower")) if len(known) else np.zeros(0)
@@ -84,15 +87,15 @@ def numeric_cells(name: str, reference: Floats, current: Floats) -> tuple[Condit
     texts = [f"{edge:.4g}" for edge in edges]
     inner = [f"from {low} to under {high}" for low, high in pairwise(texts)]
     ends = [f"under {texts[0]}", *inner, f"at least {texts[-1]}"] if texts else ["any"]
-    return Condition(name, (*ends, MISSING)), codes.astype(np.int64)
+    return Condition(name, (*ends, MISSING)), codes.astype(np.int32)
 
 
-def level_cells(name: str, reference: pa.Array, current: pa.Array) -> tuple[Condition, Counts]:
+def level_cells(name: str, reference: pa.Array, current: pa.Array) -> tuple[Condition, Codes]:
     """Give each level of a categorical column a cell, in alphabetical order; missing is the last one."""
     both = pa.chunked_array([reference, current], pa.string()).combine_chunks().dictionary_encode()
     names = both.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
-    place = np.empty(len(names) + 1, np.int64)
+    place = np.empty(len(names) + 1, np.int32)
     place[[*order, len(names)]] = np.arange(len(names) + 1)
     codes = both.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
     return Condition(name, (*(f"= {names[i]}" for i in order), MISSING)), place[codes]
@@ -157,9 +160,9 @@ def _rises(rows: Rows, least: Floats, but: int = -1) -> _Cells:
     column = np.repeat(np.arange(len(widths)), widths)
     used = np.flatnonzero((n >= least).all(axis=1) & (column != but))
     n = n[used]
-    weights = [np.tile(power, len(widths)) for power in (rows.loss, np.square(rows.loss))]
     total, square = (
-        np.bincount(place, weights=one, minlength=2 * cells).reshape(cells, 2)[used] for one in weights
+        np.bincount(place, weights=np.tile(power, len(widths)), minlength=2 * cells).reshape(cells, 2)[used]
+        for power in (rows.loss, np.square(rows.loss))
     )
     mean = total / n
     error = np.sqrt((np.maximum(square / n - mean**2, 0) / np.maximum(n - 1, 1)).sum(axis=1))
