@@ -65,10 +65,13 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: MLflow takes seconds to lay one out."""
+def stocked_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with the two releases; each bank has a copy of its own, since storing takes seconds."""
     folder = tmp_path_factory.mktemp("mlflow")
-    new_store(folder)
+    registry, rows = MlflowRegistry(new_store(folder)), applicants(REFERENCE, 1)
+    spec = spec_from_document(DOCUMENT, "credit.yaml")
+    for key in ("release 1", "release 2"):
+        registry.register("credit", train(rows, spec), key=key, tags={}, example=rows.head(), metrics={})
     return folder / "mlflow.db"
 
 
@@ -95,10 +98,6 @@ class Bank:
         self.registry = MlflowRegistry(f"sqlite:///{shutil.copy(store, folder / 'mlflow.db')}")
         self.services = replace(
             services(log, self.registry), ledger=self.ledger, source=ParquetWindows(folder / "log.parquet")
-        )
-        rows = applicants(REFERENCE, 1)
-        self.registry.register(
-            "credit", train(rows, self.spec), key="release 2", tags={}, example=rows.head(), metrics={}
         )
         for epoch, number in enumerate(("1", "2")):
             version = self.registry.version("credit", number)
@@ -137,7 +136,7 @@ def bank(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     from amends.orchestration import response
 
     request.getfixturevalue("airflow_db")
-    store, fresh_dsn = (request.getfixturevalue(name) for name in ("empty_store", "fresh_dsn"))
+    store, fresh_dsn = (request.getfixturevalue(name) for name in ("stocked_store", "fresh_dsn"))
     made = Bank(tmp_path, store, fresh_dsn(), request.param)
     pause = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.05)))
