@@ -1,7 +1,6 @@
 """What a digest saves: a long window of which most days are digested, intervals from counts, wide windows."""
 
-import subprocess
-import sys
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from frames import SENSITIVE, spec, write
-from goals import QUIETLY, Cost, check, cost, document, goal, median, seconds
+from goals import check, document, goal, median, seconds
 
 COLUMNS, WIDE_ROWS = 1_000, 100_000
 RESAMPLES = 1_000
@@ -18,12 +17,7 @@ RESAMPLES = 1_000
 def test_a_long_window_costs_its_new_day(logs: Path, rows: int, tmp_path: Path) -> None:
     """P6: a check of 30 days with 29 digested (and merged) over a check of the one new day."""
     (tmp_path / "spec.yaml").write_text((logs / "spec.yaml").read_text())
-    digested(tmp_path, logs / "reference.parquet", "reference.digest")
-    for day in range(29):
-        write(tmp_path / "day.parquet", max(rows // 30, 1_000), 100 + day)
-        digested(tmp_path, tmp_path / "day.parquet", f"day-{day}.digest", like="reference.digest")
-        merged = [f"day-{day}.digest", *(["days.digest"] if day else [])]
-        merge(tmp_path, merged, "days.digest")
+    digest_days(tmp_path, logs / "reference.parquet", max(rows // 30, 1_000))
     write(tmp_path / "day.parquet", rows, 200)
     month, day = [], []
     for _ in range(3):
@@ -36,21 +30,20 @@ def test_a_long_window_costs_its_new_day(logs: Path, rows: int, tmp_path: Path) 
     goal("P6", "30 days, 29 digested, over one day", f"{share:.2f}x", "0.8x to 1.2x", met=share <= 1.2)
 
 
-def digested(folder: Path, data: Path, out: str, like: str = "") -> Cost:
-    """Write a digest."""
-    more = ["--like", str(folder / like)] if like else []
-    command = ["digest", "--spec", str(folder / "spec.yaml"), "--data", str(data), "--out", str(folder / out)]
-    return cost(sys.executable, "-c", QUIETLY, str(folder / "out"), *command, *more)
+def digest_days(folder: Path, reference: Path, rows: int) -> None:
+    """Write the reference's digest and that of 29 days, added up."""
+    from amends.adapters.files import load_spec, write_digest
+    from amends.adapters.parquet import ParquetWindows
+    from amends.measures.digests import WindowDigest
+    from amends.workflow.assess import digest_window
 
-
-def merge(folder: Path, names: list[str], out: str) -> None:
-    """Add digests up."""
-    program = (
-        "import sys; from functools import reduce; from amends.measures.digests import WindowDigest as W;"
-        "from amends.adapters.files import read_digest as r, write_digest as w;"
-        "w(reduce(W.merge, map(r, sys.argv[2:])), sys.argv[1])"
-    )
-    subprocess.run([sys.executable, "-c", program, *(str(folder / n) for n in (out, *names))], check=True)
+    model, days = load_spec(folder / "spec.yaml"), []
+    before = digest_window(model, ParquetWindows(reference), None)
+    for day in range(29):
+        write(folder / "day.parquet", rows, 100 + day)
+        days.append(digest_window(model, ParquetWindows(folder / "day.parquet"), None, before))
+    write_digest(before, folder / "reference.digest")
+    write_digest(reduce(WindowDigest.merge, days), folder / "days.digest")
 
 
 def test_intervals_need_no_rows(logs: Path) -> None:

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 REACHED: list[tuple[str, str, str, str, bool]] = []
 """Goal, what was measured, figure, target, whether it is met: in the order measured."""
 
-QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv[1], 'w'); sys.exit(c.run(sys.argv[2:]))"
+QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv.pop(1), 'w'); c.main()"
 
 
 @dataclass(frozen=True)
