@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,14 @@ REACHED: list[tuple[str, str, str, str, bool]] = []
 """Goal, what was measured, figure, target, whether it is met: in the order measured."""
 
 QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv.pop(1), 'w'); c.main()"
+
+LAUNCHER = """
+import os, sys, time
+begun = time.monotonic()
+_, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(os.waitstatus_to_exitcode(status), time.monotonic() - begun, usage.ru_maxrss)
+"""
+"""Runs a command. A small process, since Linux counts what its parent holds to a new process's peak, too."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +55,17 @@ def table() -> list[str]:
 
 def cost(*command: str, codes: tuple[int, ...] = (0,)) -> Cost:
     """Run a command in a process of its own and measure it."""
-    begun = time.monotonic()
     folders = os.pathsep.join([str(HERE), str(HERE.parents[1] / "include")])
-    pid = os.posix_spawn(command[0], command, {**os.environ, "PYTHONPATH": folders})
-    _, status, usage = os.wait4(pid, 0)
-    assert os.waitstatus_to_exitcode(status) in codes
-    return Cost(time.monotonic() - begun, usage.ru_maxrss / 1024)
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCHER, *command],
+        env={**os.environ, "PYTHONPATH": folders},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.splitlines()[-1]
+    code, taken, kilobytes = told.split()
+    assert int(code) in codes
+    return Cost(float(taken), int(kilobytes) / 1024)
 
 
 def median(costs: list[Cost]) -> Cost:
