@@ -35,12 +35,20 @@ LOG = pd.DataFrame(
 )
 
 
+class Even:
+    """A model that gives every row the same score."""
+
+    def predict(self, rows: pd.DataFrame) -> list[float]:
+        """One half a row."""
+        return [0.5] * len(rows)
+
+
 @pytest.fixture
 def services() -> Services:
     """Versions 1 (approved) and 2 (champion) of a model, on fakes."""
     ledger, registry = FakeLedger(), FakeRegistry()
     for number in ("1", "2"):
-        version = registry.register("lending", object(), key=number, tags={}, example=None, metrics={})
+        version = registry.register("lending", Even(), key=number, tags={}, example=None, metrics={})
         epoch = int(number) - 1
         promote(
             ledger,

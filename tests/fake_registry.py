@@ -71,8 +71,18 @@ class FakeRegistry:
         return estimator
 
     def apart(self, version: ModelVersion) -> "Scorer":
-        """Score as :meth:`load`'s function does: a fake has nothing to be shut away."""
-        return self.load(version)
+        """Score as :meth:`load`'s function does; whatever goes wrong comes back as the sandbox tells it."""
+
+        def score(rows: "pd.DataFrame") -> "pd.Series[float]":
+            try:
+                return self.load(version)(rows)
+            except Unavailable:
+                raise
+            except Exception as error:
+                place = f"version {version.version} of {version.model}"
+                raise ArtefactError(f"{place}, in the sandbox: {error}. Register it anew.") from error
+
+        return score
 
     def alter(self, model: str, version: str) -> None:
         """Make the version's artefact fail its digest."""

@@ -175,15 +175,21 @@ def link_elsewhere(it: Attacked) -> None:
     (it.folder / "conda.yaml").symlink_to("/etc/hostname")
 
 
+def leave_a_pipe(it: Attacked) -> None:
+    """Replace a file by a pipe, at which a download would wait for ever."""
+    (it.folder / "conda.yaml").unlink()
+    os.mkfifo(it.folder / "conda.yaml")
+
+
 ATTACKS: list[Callable[[Attacked], None]] = [
     change_a_byte, truncate, take_a_file_away, empty_the_folder, add_a_file, add_a_code_folder, name_a_loader,
     name_a_code_path_only, add_a_flavour, swap_in_a_pickle, declare_a_pickle, declare_the_model_a_pickle,
-    trust_more_types, break_mlmodel, link_elsewhere,
+    trust_more_types, break_mlmodel, link_elsewhere, leave_a_pipe,
 ]  # fmt: skip
 FORGERIES = [
     attack
     for attack in ATTACKS
-    if attack not in (change_a_byte, take_a_file_away, empty_the_folder, link_elsewhere)
+    if attack not in (change_a_byte, take_a_file_away, empty_the_folder, link_elsewhere, leave_a_pipe)
 ]
 """Attacks that aim at running code: they have to fail also where the registry's digest was made to fit."""
 

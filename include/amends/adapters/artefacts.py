@@ -6,20 +6,19 @@ own list of types, whatever list the artefact itself carries.
 """
 
 import warnings
-from collections.abc import Mapping
+from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amends.domain.canonical import digest_of, digest_of_bytes
+from amends.adapters.artefact_form import MODEL_FILE, check_form, check_sizes
+from amends.domain.canonical import digest_of
 from amends.errors import ArtefactError
 from amends.measures.scoring import scorer_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MODEL_FILE = "model.skops"
-FILES = frozenset({"MLmodel", MODEL_FILE, "conda.yaml", "python_env.yaml", "requirements.txt"})
 TRUSTED_TYPES = (
     # what skops does not trust by itself, but linear, forest, boosting and calibrated pipelines are made of
     "numpy.dtype",
@@ -37,17 +36,17 @@ TRUSTED_TYPES = (
 def folder_digest(folder: Path) -> str:
     """Content digest of a manifest that lists every file below the folder with its own digest.
 
-    :raises ArtefactError: the folder holds a link or another thing that is no plain file.
+    :raises ArtefactError: the folder holds a link or another thing that is no plain file, or too many bytes.
     """
-    manifest = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ArtefactError(
-                f"artefact: {path.name} is a link or a device. Register a version of plain files."
-            )
-        if path.is_file():
-            manifest[path.relative_to(folder).as_posix()] = digest_of_bytes(path.read_bytes())
-    return digest_of(manifest)
+    check_sizes(folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return digest_of({path.relative_to(folder).as_posix(): _file_digest(path) for path in files})
+
+
+def _file_digest(path: Path) -> str:
+    """The SHA-256 of the file's content, in bounded memory."""
+    with path.open("rb") as file:
+        return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
 
 
 def write_artefact(estimator: Any, example: "pd.DataFrame", folder: Path) -> str:
@@ -91,15 +90,18 @@ def read_artefact(folder: Path, digest: str | None = None) -> Any:
             f"artefact does not fit its digest {digest[:19]}...: a file was changed, added or lost. "
             "Restore it or register it anew."
         )
-    _check_form(folder)
+    check_form(folder)
     try:
-        return skops_io.load(folder / MODEL_FILE, trusted=list(TRUSTED_TYPES))
+        estimator = skops_io.load(folder / MODEL_FILE, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException as error:
         raise ArtefactError(
             f"artefact holds untrusted types: {_line(error)}. Use standard estimators."
         ) from error
     except Exception as error:  # a broken archive fails in as many ways as it has bytes
         raise ArtefactError(f"artefact does not load: {_line(error)}. Register it anew.") from error
+    if not callable(getattr(estimator, "predict", None)):
+        raise ArtefactError(f"artefact holds a {type(estimator).__name__}, no model. Register it anew.")
+    return estimator
 
 
 def _inputs(estimator: Any, example: "pd.DataFrame") -> "pd.DataFrame":
@@ -132,39 +134,6 @@ def _refuse_untrusted(estimator: Any) -> None:
         ) from error
     if unknown:
         raise ArtefactError(f"{name} holds untrusted types: {', '.join(unknown)}. Use standard estimators.")
-
-
-def _check_form(folder: Path) -> None:
-    strangers = sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*")} - FILES)
-    if strangers:
-        raise ArtefactError(
-            f"artefact holds {strangers[0]!r}, which no artefact of ours has. Register it anew."
-        )
-    flavors = _flavors(folder / "MLmodel")
-    loader = flavors.get("python_function", {}).get("loader_module")
-    if set(flavors) != {"python_function", "sklearn"} or loader != "mlflow.sklearn":
-        raise ArtefactError(
-            f"artefact wants to be loaded by {loader!r}; only mlflow.sklearn is. Register it anew."
-        )
-    sklearn = flavors["sklearn"]
-    if sklearn.get("serialization_format") != "skops" or sklearn.get("pickled_model") != MODEL_FILE:
-        raise ArtefactError(
-            "artefact is not in skops form; a pickle runs code when it is read. Register it anew."
-        )
-    if sklearn.get("code") or flavors["python_function"].get("code"):
-        raise ArtefactError("artefact brings code of its own, which is never run. Register it anew.")
-
-
-def _flavors(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        flavors = yaml.safe_load(path.read_text(encoding="utf-8"))["flavors"]
-        return {str(name): dict(conf) for name, conf in flavors.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
-        raise ArtefactError(
-            f"artefact's MLmodel cannot be read: {_line(error)}. Register it anew."
-        ) from error
 
 
 def _line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ The ledger says who is champion; the registry's alias follows it. A process that
 made good by the next call of :func:`promote` or :func:`reconcile`, whoever makes it.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,13 +85,16 @@ def reconcile(
 
 
 def rollback_target(
-    ledger: Ledger, registry: ModelRegistry, model: str, *, known_bad: Collection[str]
-) -> ModelVersion | None:
-    """Find the newest version that was approved or champion before, still is what it was, and loads.
+    ledger: Ledger, registry: ModelRegistry, model: str, *, known_bad: Collection[str],
+    proof: Callable[[ModelVersion], object] | None = None,
+) -> ModelVersion | None:  # fmt: skip
+    """Find the newest version that was approved or champion before, still is what it was, and works.
 
     Left out are the champion itself, versions that an earlier rollback left, and ``known_bad``.
 
     :param known_bad: version numbers or content digests.
+    :param proof: raises ArtefactError where a version does not work (:mod:`amends.workflow.verified`); by
+        default a version works that loads.
     :returns: None where no such version is left: a person must decide.
     """
     events = ledger.events(model=model, kinds=[EventKind.CHAMPION_MOVED, EventKind.VERSION_APPROVED])
@@ -99,7 +102,7 @@ def rollback_target(
     bad = {*known_bad, *_left_by_rollback(events), *({champion.digest} if champion else ())}
     for facts in (event.payload for event in reversed(events)):
         if bad.isdisjoint({facts["version"], facts["digest"]}):
-            version = _loads(registry, model, facts["version"], facts["digest"])
+            version = _works(registry, model, facts["version"], facts["digest"], proof or registry.load)
             if version is not None:
                 return version
             bad.add(facts["digest"])
@@ -200,12 +203,14 @@ def _left_by_rollback(events: Collection[Event]) -> set[str]:
     return {previous["digest"] for previous in left if previous}
 
 
-def _loads(registry: ModelRegistry, model: str, number: str, digest: str) -> ModelVersion | None:
+def _works(
+    registry: ModelRegistry, model: str, number: str, digest: str, proof: Callable[[ModelVersion], object]
+) -> ModelVersion | None:
     try:
         version = registry.version(model, number)
         if version.digest != digest:
             return None
-        registry.load(version)
+        proof(version)
     except ArtefactError:
         return None
     return version

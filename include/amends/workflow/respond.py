@@ -11,10 +11,13 @@ from amends.domain.policy import PLAYBOOKS
 from amends.domain.promotion import Move
 from amends.domain.response import AS_DECIDED, plan_response
 from amends.domain.spec import ModelSpec
-from amends.errors import LedgerError, Refused
+from amends.errors import ArtefactError, LedgerError, Refused
 from amends.ports import Ledger, Services
 from amends.workflow.monitor import open_by_hand
 from amends.workflow.promote import promote, rollback_target
+from amends.workflow.verified import known_bad, smoke_test
+
+NO_WAY_BACK = "no earlier approved version loads and scores"
 
 
 def incident_of(ledger: Ledger, incident: str) -> Incident:
@@ -95,13 +98,11 @@ def contain(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any
         return _not_contained(services, spec, incident, "no champion is on record to roll back from")
     move = _containment(services, spec, incident, failing)
     if move is None:
-        return _not_contained(
-            services, spec, incident, "no earlier approved version loads: a person must decide"
-        )
+        return _not_contained(services, spec, incident, NO_WAY_BACK)
     try:
         champion = promote(services.ledger, services.registry, move)
-    except Refused as no:
-        return _not_contained(services, spec, incident, str(no))
+    except (Refused, ArtefactError) as no:
+        return _not_contained(services, spec, incident, str(no).rstrip("."))
     payload = {"from": failing["version"], "to": champion.version, "epoch": champion.epoch}
     return record(services, incident, EventKind.CONTAINED, payload, model=spec.name).payload
 
@@ -115,8 +116,10 @@ def _containment(
     begun = next((event.payload for event in intents if event.key == f"{key}:intended"), None)
     if begun is None:
         target = rollback_target(
-            services.ledger, services.registry, spec.name, known_bad=[failing["version"]]
-        )
+            services.ledger, services.registry, spec.name,
+            known_bad=known_bad(services.ledger, spec.name, incident),
+            proof=smoke_test(services, spec, incident),
+        )  # fmt: skip
         if target is None:
             return None
         begun = {"version": target.version, "digest": target.digest}
@@ -132,7 +135,7 @@ def _containment(
 
 
 def _not_contained(services: Services, spec: ModelSpec, incident: str, reason: str) -> dict[str, Any]:
-    payload = {"reason": reason}
+    payload = {"reason": f"{reason}: a person must decide"}
     return record(services, incident, EventKind.CONTAINMENT_SKIPPED, payload, model=spec.name).payload
 
 

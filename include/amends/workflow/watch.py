@@ -12,7 +12,8 @@ from amends.errors import Refused
 from amends.ports import Services
 from amends.workflow.narrate import narrate
 from amends.workflow.promote import promote, rollback_target
-from amends.workflow.respond import record
+from amends.workflow.respond import NO_WAY_BACK, record
+from amends.workflow.verified import known_bad, smoke_test
 
 ENDS_REMEDY = (EventKind.PROMOTION_REFUSED, EventKind.HANDED_TO_PEOPLE)
 
@@ -88,10 +89,12 @@ def _relapse(services: Services, spec: ModelSpec, incident: str, move: Event, wi
     facts, epoch = _facts(services, incident, window, move.payload["version"]), str(move.payload["epoch"])
     record(services, incident, EventKind.RELAPSED, facts, model=spec.name, step=epoch)
     target = rollback_target(
-        services.ledger, services.registry, spec.name, known_bad=_bad(services, incident)
-    )
+        services.ledger, services.registry, spec.name,
+        known_bad=known_bad(services.ledger, spec.name, incident),
+        proof=smoke_test(services, spec, incident),
+    )  # fmt: skip
     if target is None:
-        payload = {"reason": "no earlier approved version loads: a person must decide"}
+        payload = {"reason": f"{NO_WAY_BACK}: a person must decide"}
         record(services, incident, EventKind.CONTAINMENT_SKIPPED, payload, model=spec.name, step=epoch)
     else:
         back = Move(
@@ -106,13 +109,6 @@ def _relapse(services: Services, spec: ModelSpec, incident: str, move: Event, wi
         _roll_back(services, spec, incident, back)
     narrate(services.ledger, incident)
     return "relapsed"
-
-
-def _bad(services: Services, incident: str) -> list[str]:
-    """Versions that this incident has shown to be bad: the one frozen at its start, and each relapse."""
-    events = services.ledger.events(incident=incident, kinds=[EventKind.EVIDENCE_FROZEN, EventKind.RELAPSED])
-    frozen = [e.payload["champion"]["version"] for e in events if e.payload.get("champion")]
-    return frozen + [e.payload["version"] for e in events if e.kind is EventKind.RELAPSED]
 
 
 def _roll_back(services: Services, spec: ModelSpec, incident: str, back: Move) -> None:
