@@ -24,7 +24,8 @@ def services(ledger: Ledger | None = None) -> Services:
     nothing: Any = None
     return Services(
         ledger=ledger or FakeLedger(), registry=FakeRegistry(), source=nothing, quality=nothing,
-        fairness=nothing, reporter=nothing, trainer=nothing, policy=POLICY,
+        fairness=nothing, reporter=nothing, trainer=nothing, imputer=nothing, mitigator=nothing,
+        policy=POLICY,
     )  # fmt: skip
 
 
