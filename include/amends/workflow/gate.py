@@ -1,6 +1,6 @@
 """The validation gate: judge a candidate beside its champion on the same rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,12 @@ class Narrowing:
 def gate(
     spec: ModelSpec, policy: "Policy", quality: "QualityGate",
     *, reference: WindowDigest, champion: pa.Table, candidate: pa.Table, narrowing: Narrowing | None = None,
+    further: Sequence[Finding] = (),
 ) -> Validation:  # fmt: skip
     """Judge a candidate.
 
     :param narrowing: what a bias mitigation is for; it may cost what ``policy.limits.mitigation`` says.
+    :param further: findings of checks that need the version itself; they count as those on rows do.
     :param champion: rows as the champion scored them; ``candidate``: the same rows scored by the candidate.
     :raises DataError: the two do not hold the same rows, or a column or value is unusable.
     :raises SpecError: the task has no gate.
@@ -99,6 +101,7 @@ def gate(
         *(one for one in quality.check(spec, reference, window) if one.metric not in NOT_ABOUT_A_VERSION),
         *_evidence(spec, policy, rows),
         *_comparisons(spec, policy, rows, MARGINS | PRICES if narrowing else MARGINS),
+        *further,
     )
     verdict = bless(findings, narrowing.weighed) if narrowing else bless(findings)
     return Validation(
