@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import psutil
@@ -208,6 +209,20 @@ def test_what_a_killed_supervisor_left_is_ended(home: layout.Layout, dags: Path)
     assert processes.session(leader) == []
     assert stack.status(home.home).phase == "down"
     assert not stack.down(home.home)
+
+
+def test_waiting_for_the_end_returns_when_somebody_else_ended_it(home: layout.Layout) -> None:
+    """What stays up until it is taken down notices that it was taken down, from another terminal."""
+    supervisor = sleeper(home, "import time; print('ready', flush=True); time.sleep(60)")
+    state.State(supervisor=processes.Known.of(supervisor.pid), phase="up").write(home)
+    waiting = Thread(target=stack.wait_for_end, args=(home.home,))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    assert stack.down(home.home)
+    waiting.join(10)
+    assert not waiting.is_alive()
+    supervisor.wait()
 
 
 def test_a_database_record_that_names_another_program_is_removed(home: layout.Layout) -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +26,7 @@ def demo(
 ) -> None:
     """Break a lending model for real and walk from detection to recovery.
 
-    Starts PostgreSQL, MLflow and Airflow; stays up until Ctrl-C unless --approve is given.
+    Starts PostgreSQL, MLflow and Airflow; stays up until Ctrl-C or `amends down` unless --approve is given.
 
     Example: amends demo --approve
     """
@@ -52,8 +51,7 @@ def demo(
         _finish(walk, incident, patience=180 if approve else None)
         if not approve:
             print("\nAll of it stays up until Ctrl-C.", flush=True)
-            while True:
-                time.sleep(3600)
+            stack.wait_for_end(home)
     except KeyboardInterrupt:
         print("\nEnding the demo ...", flush=True)
     finally:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from textwrap import shorten
 
 from amends.demo import lending
 from amends.demo.release import Shop
@@ -69,7 +70,7 @@ class Walk:
         call = opened.payload["call"]
         self.tell.line(f"incident {incident}: {call['severity']} {', '.join(call['categories'])}")
         for reason in call["because"]:
-            self.tell.line(f"  {reason[:200]}")
+            self.tell.line(f"  {shorten(reason, 200, placeholder=' ...')}")
         self.tell.line(f"response run: {self.operator.page(RESPONSE, incident)}")
         return incident
 

@@ -127,6 +127,13 @@ def status(home: Path) -> Status:
     )
 
 
+def wait_for_end(home: Path) -> None:
+    """Return when the stack of a home has ended, whoever ended it."""
+    layout = Layout.at(home)
+    while (known := state.read(layout)) is not None and known.supervisor.alive():
+        time.sleep(1)
+
+
 def _running(
     layout: Layout, identity: Identity, begun: float, *, started_now: bool = False, first_time: bool = False
 ) -> Running:
