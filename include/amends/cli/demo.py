@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.stack import Dags
+from amends.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from amends.demo.walk import Walk
@@ -38,6 +39,7 @@ def demo(
     stack.down(home)
     shutil.rmtree(home, ignore_errors=True)
     tell = Teller(say=lambda line: print(line, flush=True))
+    running = None
     try:
         with tell.step("Start PostgreSQL, MLflow and Airflow"):
             running = stack.up(home, dags_folder=dags, tied=True, say=tell.line)
@@ -52,6 +54,10 @@ def demo(
         if not approve:
             print("\nAll of it stays up until Ctrl-C.", flush=True)
             stack.wait_for_end(home)
+    except Unavailable as error:
+        if running is None or stack.status(home).phase == "up":
+            raise
+        raise Refused("the stack was taken down, and the demo with it. Start it anew.") from error
     except KeyboardInterrupt:
         print("\nEnding the demo ...", flush=True)
     finally:
