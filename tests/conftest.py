@@ -13,6 +13,13 @@ import pytest
 SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process where several run: each starts what it needs once, the stack too."""
+    for item in items:
+        group = "stack" if item.get_closest_marker("stack") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def pg_server() -> Iterator[str]:
     """DSN of the ``postgres`` database of a throwaway embedded PostgreSQL, as its superuser."""
