@@ -1,5 +1,6 @@
 """What the scores follow: each input's hold on them, from a sample of rows and without the model.
 
+Where another version answers than in the reference, both are asked themselves, too (:func:`agreement_asked`).
 An input's hold is the share of the scores' order that it explains by itself
 (:mod:`amends.measures.association`): of their order, because a model that was recalibrated leans on the same
 inputs. Inputs that go together are each credited with what they share: such twins may replace each other
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amends.measures.arrow import Floats
+from amends.measures.arrow import Counts, Floats
 from amends.measures.association import Input, Scored, explained, hold, input_of, raked, sums_of
 from amends.measures.resampling import SEED, Estimate, interval
 from amends.measures.sample import Sample
@@ -36,14 +37,14 @@ class Agreement:
     ``ndcg``: rank agreement in [0, 1]; 1: the same order, 0: the scores follow nothing now.
     ``before``, ``now``: hold by input, in [0, 1]. ``lost``: share of the reference's holds that lies in
     inputs whose values the windows hardly share. ``rows``: the smaller number of rows that the windows'
-    weighted rows with a score are worth; None where the model was asked.
+    weighted rows with a score are worth, or that the versions were asked about.
     """
 
     ndcg: Estimate
     before: Mapping[str, float]
     now: Mapping[str, float]
     lost: float
-    rows: int | None
+    rows: int
 
     @property
     def moved(self) -> tuple[str, ...]:
@@ -93,15 +94,21 @@ def agreement(reference: Sample, current: Sample, inputs: Sequence[str], score: 
     )
 
 
-def agreement_of(before: Mapping[str, float], now: Mapping[str, float]) -> Agreement:
-    """Compare importances that the model itself gave; an input that one lacks has none there."""
-    shares = []
-    for one in (before, now):
-        held = {name: max(one.get(name, 0.0), 0.0) for name in sorted({*before, *now})}
-        total = sum(held.values()) or 1.0
-        shares.append({name: value / total for name, value in held.items()})
-    value = float(ndcg(*(np.array([list(one.values())]) for one in shares))[0])
-    return Agreement(ndcg=Estimate(value, value, value), before=shares[0], now=shares[1], lost=0.0, rows=None)
+def agreement_asked(inputs: Sequence[str], before: Floats, now: Floats) -> Agreement:
+    """Compare what two versions said themselves.
+
+    :param before: each row's part in each input's effect, shape (rows, inputs), as
+        :func:`amends.measures.permutation.reliance` gives it; ``now``: the same of the current window.
+    """
+    holds = [_means(one, side) for side, one in enumerate((before, now))]
+    agreed = ndcg(*(np.where(one < NOTHING, 0.0, one) for one in holds))
+    return Agreement(
+        ndcg=interval(float(agreed[0]), agreed[1:]),
+        before=dict(zip(inputs, holds[0][0].tolist(), strict=True)),
+        now=dict(zip(inputs, holds[1][0].tolist(), strict=True)),
+        lost=0.0,
+        rows=min(len(before), len(now)),
+    )
 
 
 def ndcg(gains: Floats, current: Floats) -> Floats:
@@ -133,13 +140,24 @@ def _certain(holds: Floats, scored: Scored) -> Floats:
     return np.where(holds < max(NOTHING, 10 / max(scored.worth, 1)), 0.0, holds)
 
 
-def _drawn(inputs: Sequence[Input], scored: Scored, side: int) -> Floats:
-    """Holds by input, shape (1 + draws, inputs): on all rows first, then on resampled blocks of rows.
+def _means(parts: Floats, side: int) -> Floats:
+    """Holds by input, shape (1 + draws, inputs): on all rows first, then on resampled blocks of rows."""
+    times, block = _blocks(len(parts), side)
+    sums = np.array([parts[block == one].sum(axis=0) for one in range(BLOCKS)])
+    rows = np.bincount(block, minlength=BLOCKS)
+    drawn = (times @ sums) / np.maximum(times @ rows, 1)[:, None]
+    return np.round(np.vstack([parts.mean(axis=0, keepdims=True), drawn]), 12)
 
-    Blocks as in :class:`amends.measures.resampling.Resampler`.
-    """
+
+def _blocks(rows: int, side: int) -> tuple[Floats, Counts]:
+    """How often each draw takes each block, and each row's block: as in measures.resampling.Resampler."""
     times = np.random.default_rng(SEED).multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), size=DRAWS)
-    block = np.random.default_rng(SEED + 1 + side).permutation(len(scored.places)) % BLOCKS
+    return times.astype(np.float64), np.random.default_rng(SEED + 1 + side).permutation(rows) % BLOCKS
+
+
+def _drawn(inputs: Sequence[Input], scored: Scored, side: int) -> Floats:
+    """Holds by input, shape (1 + draws, inputs): on all rows first, then on resampled blocks of rows."""
+    times, block = _blocks(len(scored.places), side)
     holds = np.zeros((1 + DRAWS, len(inputs)))
     for i, one in enumerate(inputs):
         width = len(one.target)
@@ -147,7 +165,7 @@ def _drawn(inputs: Sequence[Input], scored: Scored, side: int) -> Floats:
         sums = cells.reshape(3, BLOCKS, width).swapaxes(0, 1).reshape(BLOCKS, 3 * width)
         holds[0, i] = explained(sums.sum(axis=0, keepdims=True), one.target, noise=1)[0]
         # a draw adds its own noise to the sample's: it is taken off twice
-        holds[1:, i] = explained(times.astype(np.float64) @ sums, one.target, noise=2)
+        holds[1:, i] = explained(times @ sums, one.target, noise=2)
     # what threads add up in another order must not change a rank
     return np.round(holds, 12)
 

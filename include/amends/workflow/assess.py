@@ -41,12 +41,13 @@ def digest_window(
 
 def assess(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest,
-    *, quality: QualityGate, fairness: FairnessMetrics,
+    *, quality: QualityGate, fairness: FairnessMetrics, further: Sequence[Finding] = (),
 ) -> Assessment:  # fmt: skip
     """Make every finding on a window and the call that the policy makes on them.
 
     The spec's ``policy`` section is applied to the policy first.
 
+    :param further: findings that need more than digests, such as those of the versions themselves.
     :raises DataError: the digests are not of this spec, or not on one grid.
     """
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
@@ -59,6 +60,7 @@ def assess(
         *believed,
         *drift,
         *judge_attribution(spec, policy, reference, current, broken),
+        *further,
         *judge_performance(spec, policy, reference, current),
         *judge_fairness(spec, policy, reference, current, fairness),
         *judge_leaks(spec, policy, reference, current),

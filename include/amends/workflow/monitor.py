@@ -17,6 +17,7 @@ from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
 from amends.workflow.assess import assess, digest_window
+from amends.workflow.judge_attribution import judge_versions_attribution
 from amends.workflow.preflight import refused
 from amends.workflow.triage import duties_of, record_triage
 
@@ -63,10 +64,14 @@ def reference_digest(services: Services, spec: ModelSpec) -> WindowDigest:
     :raises SpecError: the spec has no windows section.
     :raises DataError: the reference span has no rows.
     """
+    return digest_window(spec, services.source, reference_window(spec))
+
+
+def reference_window(spec: ModelSpec) -> Window:
+    """Return the reference span of the spec. :raises SpecError: the spec has no windows section."""
     if spec.windows is None:
         raise SpecError(f"model {spec.name!r} has no windows section, so there is no reference. Add it.")
-    span = Window(spec.name, spec.windows.reference_start, spec.windows.reference_end)
-    return digest_window(spec, services.source, span)
+    return Window(spec.name, spec.windows.reference_start, spec.windows.reference_end)
 
 
 def assess_window(services: Services, spec: ModelSpec, window: Window) -> str:
@@ -107,8 +112,11 @@ def _assessed(services: Services, spec: ModelSpec, window: Window) -> tuple[Asse
         return without, None
     current = digest_window(spec, services.source, window, like=reference)
     found = assess(
-        spec, services.policy, reference, current, quality=services.quality, fairness=services.fairness
-    )
+        spec, services.policy, reference, current, quality=services.quality, fairness=services.fairness,
+        further=judge_versions_attribution(
+            services, spec, (reference_window(spec), reference), (window, current)
+        ),
+    )  # fmt: skip
     return found, current.main_version
 
 

@@ -78,6 +78,22 @@ def window_rows(source: "WindowSource", spec: ModelSpec, window: Window) -> pa.T
     return _ordered(spec, rows)
 
 
+def spread_rows(source: "WindowSource", spec: ModelSpec, window: Window, *, of: int, most: int) -> pa.Table:
+    """Rows of a window at equal steps, labelled or not, in the source's order; in bounded memory.
+
+    :param of: how many rows the window has; ``most``: how many to keep.
+    :raises DataError: there are none.
+    """
+    step, at, kept = max(-(-of // most), 1), 0, []
+    for batch in source.batches(spec, window):
+        places = np.arange(-at % step, batch.num_rows, step)
+        kept.append(batch.take(pa.array(places)))
+        at += batch.num_rows
+    if not at:
+        raise DataError(f"model {spec.name!r} has no rows in the window. Choose one that has.")
+    return pa.Table.from_batches(kept).combine_chunks()
+
+
 def _none_labelled(spec: ModelSpec, window: Window | None) -> DataError:
     span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}" if window else "its whole log"
     return DataError(f"model {spec.name!r} has no labelled rows in {span}. Wait for labels, or widen it.")
