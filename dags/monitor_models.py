@@ -17,7 +17,8 @@ clock (`{schedule}`) to sweep up what no bell announced.
 
 1. **due_windows**: the windows of event time to look at now.
 2. **assess_window**: data quality, drift, performance and fairness of each window against the reference.
-   A window is assessed once; running it again changes nothing.
+   A window is assessed once, and once more when labels that it lacked have come; running it again changes
+   nothing.
 3. **open_incident**: where the findings call for it, opens an incident or joins the model's open one. The
    incident is announced in the outbox; `hand_over` starts its response. What is only suspected, or was
    answered lately, is recorded and held back.

@@ -18,6 +18,7 @@ from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
 from amends.workflow.assess import assess, digest_window
 from amends.workflow.judge_attribution import judge_versions_attribution
+from amends.workflow.late_labels import ORIGIN, labels_of, lacked, windows_with_new_labels
 from amends.workflow.preflight import refused
 from amends.workflow.triage import duties_of, record_triage
 
@@ -34,14 +35,16 @@ def due_windows(services: Services, spec: ModelSpec, until: datetime) -> list[Wi
 
     Windows that a producer announced in the outbox come first. A model whose batches nobody has ever
     announced is walked by the calendar: windows of ``windows.length`` from the reference's end on,
-    complete before ``until`` less the label delay, and not assessed yet.
+    complete before ``until`` less the label delay, and not assessed yet. Windows whose labels came after they
+    were assessed are due once more.
     """
     announced = [Window.from_document(dict(row.payload)) for row in services.ledger.pending(BATCH, spec.name)]
     assessed = services.ledger.events(model=spec.name, kinds=[EventKind.WINDOW_ASSESSED])
+    late = windows_with_new_labels(services, spec, until, assessed)
     if announced or any(event.payload["origin"] == BATCH for event in assessed):
-        return sorted(announced)
+        return sorted({*announced, *late})
     done = {Window.from_document(event.payload["window"]) for event in assessed}
-    return _calendar(services, spec, until, done)
+    return sorted({*_calendar(services, spec, until, done), *late})
 
 
 def _calendar(services: Services, spec: ModelSpec, until: datetime, done: set[Window]) -> list[Window]:
@@ -77,24 +80,29 @@ def reference_window(spec: ModelSpec) -> Window:
 def assess_window(services: Services, spec: ModelSpec, window: Window) -> str:
     """Assess a window and record it; return the evidence digest of the assessment.
 
-    A window that was assessed before under the same spec and policy keeps its first assessment.
+    A window that was assessed before under the same spec and policy keeps its first assessment, and a second
+    one where its labels have come since.
     """
-    assessment, served_by = _assessed(services, spec, window)
+    assessment, served_by, labels = _assessed(services, spec, window)
     document = assessment.document()
     evidence = services.ledger.put_evidence("assessment", document)
     services.ledger.put_evidence("policy", services.policy.document)
     announced = any(row.key == window.key for row in services.ledger.pending(BATCH, spec.name))
+    key = f"assessed:{window.key}:{spec.digest[-12:]}:{services.policy.digest[-12:]}"
     with services.ledger.transaction(spec.name) as ledger:
+        before = [one for one in ledger.events(kinds=[EventKind.WINDOW_ASSESSED]) if one.key == key]
+        again = bool(before) and lacked(before[0].payload.get("labels")) and not lacked(labels)
         event = ledger.append(
             NewEvent(
                 kind=EventKind.WINDOW_ASSESSED,
-                key=f"assessed:{window.key}:{spec.digest[-12:]}:{services.policy.digest[-12:]}",
+                key=f"{key}:{ORIGIN}" if again else key,
                 model=spec.name,
                 payload={
                     "window": window.document(),
-                    "origin": BATCH if announced else "calendar",
+                    "origin": ORIGIN if again else BATCH if announced else "calendar",
                     "assessment": evidence,
                     "rows": assessment.current.rows,
+                    "labels": labels,
                     "served_by": served_by,
                     "call": document["incident"],
                     "headline": headline(assessment.findings),
@@ -104,12 +112,14 @@ def assess_window(services: Services, spec: ModelSpec, window: Window) -> str:
     return str(event.payload["assessment"])
 
 
-def _assessed(services: Services, spec: ModelSpec, window: Window) -> tuple[Assessment, str | None]:
-    """Assess a window, or refuse it unread; and the version that answered most of it, where that is known."""
+def _assessed(
+    services: Services, spec: ModelSpec, window: Window
+) -> tuple[Assessment, str | None, dict[str, int] | None]:
+    """Assess a window, or refuse it unread; also the version that answered most of it, and its labels."""
     reference = reference_digest(services, spec)
     without = refused(spec, services.policy, services.source, window, reference)
     if without is not None:
-        return without, None
+        return without, None, None
     current = digest_window(spec, services.source, window, like=reference)
     found = assess(
         spec, services.policy, reference, current, quality=services.quality, fairness=services.fairness,
@@ -117,7 +127,7 @@ def _assessed(services: Services, spec: ModelSpec, window: Window) -> tuple[Asse
             services, spec, (reference_window(spec), reference), (window, current)
         ),
     )  # fmt: skip
-    return found, current.main_version
+    return found, current.main_version, labels_of(spec, reference, current)
 
 
 def draw_report(services: Services, spec: ModelSpec, window: Window, assessment: str) -> str | None:

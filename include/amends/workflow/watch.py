@@ -44,13 +44,14 @@ def watch(services: Services, spec: ModelSpec) -> str | None:
 
 
 def _windows_served_by(events: Sequence[Event], move: Event) -> list[Event]:
-    version = move.payload["version"]
+    """Windows first judged since the move, each as it was judged last: labels may have come meanwhile."""
+    version, judged = move.payload["version"], [e for e in events if e.kind is EventKind.WINDOW_ASSESSED]
+    old = [event.payload["window"] for event in judged if event.seq <= move.seq]
+    last = {event.payload["window"]["start"]: event for event in judged if event.seq > move.seq}
     return [
         event
-        for event in events
-        if event.kind is EventKind.WINDOW_ASSESSED
-        and event.seq > move.seq
-        and event.payload["served_by"] == version
+        for event in sorted(last.values(), key=lambda event: event.seq)
+        if event.payload["served_by"] == version and event.payload["window"] not in old
     ]
 
 
