@@ -13,6 +13,7 @@ import pytest
 SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process where several run: each starts what it needs once, the stack too."""
     for item in items:
