@@ -1,0 +1,208 @@
+"""What the candidate gives away: who was in its training rows, or what it should not know of a person."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amends.domain.findings import Category, Finding, Verdict
+from amends.domain.spec import ModelSpec
+from amends.domain.validation import STRESS
+from amends.measures.arrow import Counts, Floats
+from amends.measures.digesting import digest_batches
+from amends.measures.membership import Membership, membership, row_loss, small_groups
+from amends.measures.proxies import Measure, separation
+from amends.measures.robustness import answers
+from amends.workflow.judge_leaks import SMALL_CELL, judge_leaks
+from amends.workflow.stress_bench import Bench, Loaded, harm, interval_of, labels_of, told
+
+LEAST = 100
+"""Rows on either side under which an attack by loss says nothing."""
+PAIR = 2
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Learnt:
+    """Rows from the span that a version was trained on: a sample, and how many there are by group."""
+
+    rows: pa.Table
+    groups: Mapping[str, int]
+
+
+def judge_privacy(bench: Bench, learnt: Learnt | None, champions: Learnt | None) -> Iterator[Finding]:
+    """Judge membership, then what inputs hold and what the scores tell.
+
+    :param learnt: the candidate's training rows; None where it was not fitted to labels, or they are unknown.
+    :param champions: the champion's, where they are known.
+    """
+    if learnt is None:
+        yield told(
+            "membership_auc", Category.PRIVACY_LEAK, Verdict.NO_DATA,
+            "the candidate was not fitted to labelled rows, or which ones is not on record",
+        )  # fmt: skip
+    else:
+        yield from _membership(bench, learnt, champions)
+        yield _small(learnt)
+    yield from _personal(bench)
+    for attribute in bench.spec.columns.sensitive:
+        yield _tells(bench, attribute)
+
+
+def _membership(bench: Bench, learnt: Learnt, champions: Learnt | None) -> Iterator[Finding]:
+    mine = attacked(bench.spec, bench.candidate, bench.champion, learnt.rows, bench.sample)
+    limit = bench.policy.limit("gate.membership_auc")
+    if mine is None:
+        yield _too_few("membership_auc", limit)
+        return
+    yield _attack(mine, limit)
+    for attribute in bench.spec.columns.sensitive:
+        yield _by_group(bench, learnt, attribute, limit)
+    theirs = None
+    if champions is not None:
+        theirs = attacked(bench.spec, bench.champion, bench.candidate, champions.rows, bench.sample)
+    if theirs is not None:
+        error = float(np.hypot(mine.told.error, theirs.told.error))
+        rise = Measure(mine.told.value - theirs.told.value, error)
+        margin = bench.policy.limit("gate.membership_rise")
+        found = harm(
+            "membership_auc_change", Category.PRIVACY_LEAK, rise, margin,
+            f"the loss tells training rows with an AUC of {mine.told.value:.3f}, the champion's of "
+            f"{theirs.told.value:.3f}", n=sum(mine.rows), reference=theirs.told.value,
+        )  # fmt: skip
+        yield _only_beyond(found, mine, margin / 2)
+
+
+def _attack(found: Membership, limit: float) -> Finding:
+    reason = (
+        f"the loss tells training rows from rows held out with an AUC of {found.told.value:.3f} "
+        f"({found.beyond.value:.3f} beyond what the champion's loss tells; overfitting gap {found.gap:+.3f})"
+    )
+    plain = harm(
+        "membership_auc", Category.PRIVACY_LEAK, found.told, limit, reason, n=sum(found.rows)
+    )  # fmt: skip
+    return _only_beyond(plain, found, limit - 1 / 2)
+
+
+def _only_beyond(finding: Finding, found: Membership, excess: float) -> Finding:
+    """A breach only where the loss tells more than that the training rows are easier ones."""
+    if not finding.is_breach or interval_of(found.beyond)[0] > 1 / 2 + excess / 2:
+        return finding
+    reason = f"{finding.reason}; to the champion the training rows are easier, too, which may explain it"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
+
+
+def _by_group(bench: Bench, learnt: Learnt, attribute: str, limit: float) -> Finding:
+    """The group whose training rows are told best; of groups with fewer than 100 rows nothing is said."""
+    sides = [
+        {
+            str(name): table.filter(pc.equal(table.column(attribute), name))
+            for name in _names(table, attribute)
+        }
+        for table in (learnt.rows, bench.sample)
+    ]
+    both = sorted(set(sides[0]) & set(sides[1]))
+    attacks = {
+        name: attacked(bench.spec, bench.candidate, bench.champion, sides[0][name], sides[1][name])
+        for name in both
+    }
+    known = {name: one for name, one in attacks.items() if one is not None}
+    if not known:
+        return replace(_too_few("membership_auc", limit), attribute=attribute)
+    worst = max(known, key=lambda name: known[name].told.value)
+    found = known[worst]
+    finding = harm(
+        "membership_auc", Category.PRIVACY_LEAK, found.told, limit,
+        f"of {len(known)} groups the loss tells training rows best in {worst}: AUC {found.told.value:.3f}; "
+        f"{len(both) - len(known)} groups have too few rows to say", n=sum(found.rows),
+        comparisons=len(known), attribute=attribute, groups=(worst,),
+    )  # fmt: skip
+    return _only_beyond(finding, found, limit - 1 / 2)
+
+
+def _names(table: pa.Table, attribute: str) -> list[object]:
+    return [one for one in pc.unique(table.column(attribute)).to_pylist() if one is not None]
+
+
+def attacked(
+    spec: ModelSpec, version: Loaded, other: Loaded, learnt: pa.Table, held_out: pa.Table
+) -> Membership | None:
+    """Attack a version by its loss; None where too few rows are scored by both versions."""
+    own_ids = held_out.column(spec.columns.id)
+    learnt = learnt.filter(pc.invert(pc.is_in(learnt.column(spec.columns.id), value_set=own_ids)))
+    losses = [_losses(spec, version, other, table) for table in (learnt, held_out)]
+    if min(len(own) for own, _ in losses) < LEAST:
+        return None
+    return membership(losses[0], losses[1])
+
+
+def _losses(spec: ModelSpec, version: Loaded, other: Loaded, rows: pa.Table) -> tuple[Floats, Floats]:
+    if not rows.num_rows:
+        return np.zeros(0), np.zeros(0)
+    frame, label = rows.to_pandas(), labels_of(spec, rows)
+    mine, theirs = answers(version.score, frame), answers(other.score, frame)
+    kept = np.isfinite(mine) & np.isfinite(theirs)
+    return row_loss(mine[kept], label[kept]), row_loss(theirs[kept], label[kept])
+
+
+def _too_few(metric: str, limit: float) -> Finding:
+    return told(
+        metric, Category.PRIVACY_LEAK, Verdict.INCONCLUSIVE, threshold=limit,
+        reason=f"fewer than {LEAST} rows in training or held out: an attack by loss says nothing",
+    )  # fmt: skip
+
+
+def _small(learnt: Learnt) -> Finding:
+    """Groups of people so few that a version may know each of them."""
+    few = small_groups(learnt.groups, SMALL_CELL)
+    reason = f"no group of training rows has fewer than {SMALL_CELL} rows"
+    if few:
+        reason = (
+            f"{few} groups by all sensitive attributes have fewer than {SMALL_CELL} training rows; whether "
+            "the version knows them one by one cannot be told, and which they are is not shown"
+        )
+    return told(
+        "membership_small_groups", Category.PRIVACY_LEAK, Verdict.INCONCLUSIVE if few else Verdict.PASS,
+        reason, value=float(few), threshold=0.0, n=sum(learnt.groups.values()),
+    )  # fmt: skip
+
+
+def _personal(bench: Bench) -> Iterator[Finding]:
+    """Search every level that the candidate is given for personal data, as texts are searched."""
+    inputs = tuple(name for name in bench.levels if name in bench.sample.column_names)
+    if not inputs:
+        return
+    columns = replace(bench.spec.columns, numeric=(), categorical=(), text=inputs)
+    searched = replace(bench.spec, columns=columns)
+    window = digest_batches(searched, bench.sample.to_batches())
+    for finding in judge_leaks(searched, bench.policy, window, window):
+        if finding.column in inputs:
+            yield replace(finding, metric=f"{STRESS}input_{finding.metric}")
+
+
+def _tells(bench: Bench, attribute: str) -> Finding:
+    """How near the scores come to being a copy of a sensitive attribute: the group that they tell best."""
+    limit, least = bench.policy.limit("gate.score_tells_group"), bench.policy.limit("fairness.min_group")
+    kept = np.isfinite(bench.scores[1])
+    groups = np.array([str(one) for one in bench.sample.column(attribute).to_pylist()])[kept]
+    names, sizes = np.unique(groups, return_counts=True)
+    large = [str(name) for name, size in zip(names, sizes, strict=True) if size >= least]
+    if len(large) < 1 or len(names) < PAIR:
+        return told(
+            "score_tells_group", Category.PRIVACY_LEAK, Verdict.NO_DATA, threshold=limit, attribute=attribute,
+            reason=f"fewer than two groups have {least:g} rows", n=int(kept.sum()),
+        )  # fmt: skip
+    seen = {name: _apart(bench.scores[1][kept], (groups == name).astype(np.int64)) for name in large}
+    best = max(seen, key=lambda name: seen[name].value)
+    return harm(
+        "score_tells_group", Category.PRIVACY_LEAK, seen[best], limit,
+        f"the scores tell {best} from others with an AUC of {seen[best].value:.3f}; from {limit:g} on they "
+        f"are a copy of {attribute}", n=int(kept.sum()), comparisons=len(seen), attribute=attribute,
+        groups=(best,),
+    )  # fmt: skip
+
+
+def _apart(score: Floats, member: Counts) -> Measure:
+    found = separation(score, member)
+    return Measure(max(found.value, 1 - found.value), found.error)
