@@ -7,22 +7,27 @@ ones agree: Cario and Nelson (1997), "Modeling and generating random vectors wit
 distributions and correlation matrix".
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats, as_floats, as_levels, level_codes
 
+Flags: TypeAlias = npt.NDArray[np.bool_]
 LEAST = 30
 """Rows under which no generator is fitted: a quantile function of fewer points is those points."""
 SHRINK = 100.0
 """Rows of a group that count for its own correlations as much as the whole does for them."""
-FITTED_ON = 4000
+FITTED_ON = 8000
 ROUNDS = 6
 REDRAWS = 20
 FLOOR = 1e-6
@@ -76,13 +81,13 @@ class Cohort:
         draws = np.random.default_rng(seed)
         move = self.latent @ _regressed(self.latent, self._moved(shifts or {}))
         codes = self._codes(draws, n, move)
-        known = {row.tobytes() for row in _keyed(self._real_codes())}
+        known = {row.tobytes() for row in keyed(self._real_codes())}
         for _ in range(REDRAWS):
-            copied = _copied(codes, known)
-            if not copied.any():
+            again = copied(codes, known)
+            if not again.any():
                 break
-            codes[copied] = self._codes(draws, int(copied.sum()), move)
-        codes = codes[~_copied(codes, known)]
+            codes[again] = self._codes(draws, int(again.sum()), move)
+        codes = codes[~copied(codes, known)]
         if len(codes) * 2 < n:
             raise DataError(
                 f"{n - len(codes)} of {n} synthetic rows are real ones: the columns have too few values to "
@@ -115,23 +120,6 @@ class Cohort:
         return pa.table(columns)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Fidelity:
-    """How like the real rows synthetic ones are.
-
-    ``distance``: by column, Kolmogorov-Smirnov distance of numbers, total variation of levels; range [0, 1],
-    0 is the same distribution. ``correlation``: largest difference of two columns' rank correlation, range
-    [0, 2]. ``copies``: synthetic rows equal to a real one in every column. ``closest``: median Gower distance
-    of a synthetic row to the nearest real one, over that of a real row to the nearest other one; under 1
-    synthetic rows sit nearer to real ones than these do to one another.
-    """
-
-    distance: Mapping[str, float]
-    correlation: float
-    copies: int
-    closest: float
-
-
 def fit_cohort(
     rows: pa.Table,
     numeric: Sequence[str],
@@ -157,7 +145,7 @@ def fit_cohort(
             "Widen the window, or choose a larger group."
         )
     names = (*numeric, *levels)
-    own, rows = own.select(names), rows.select(names)
+    own, rows = (_plain(table.select(names), levels) for table in (own, rows))
     order = {name: _order(rows, own, name, label) for name in levels}
     marginals = {name: _marginal(own.column(name), order.get(name)) for name in names}
     target = _ranked(own, marginals)
@@ -168,26 +156,16 @@ def fit_cohort(
     return Cohort(marginals, _latent(marginals, target), own)
 
 
-def fidelity(cohort: Cohort, synthetic: pa.Table) -> Fidelity:
-    """Compare synthetic rows with the real ones that the generator was fitted to; see :class:`Fidelity`."""
-    marginals = cohort.marginals
-    real, made = (
-        np.column_stack([coded(table.column(name), one) for name, one in marginals.items()])
-        for table in (cohort.real, synthetic)
-    )
-    distance = {
-        name: _variation(real[:, i], made[:, i]) if len(one.ends) else _kolmogorov(real[:, i], made[:, i])
-        for i, (name, one) in enumerate(marginals.items())
-    }
-    gap = np.abs(_correlation(real) - _correlation(made))
-    known = {row.tobytes() for row in _keyed(real)}
-    discrete = np.array([len(one.ends) > 0 for one in marginals.values()])
-    return Fidelity(
-        distance=distance,
-        correlation=float(gap.max()),
-        copies=int(_copied(made, known).sum()),
-        closest=_closest(real, made, discrete),
-    )
+def _plain(rows: pa.Table, levels: Sequence[str]) -> pa.Table:
+    """Columns of levels as plain arrays in which NaN is null."""
+    for name in levels:
+        column = rows.column(name).combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    return rows
 
 
 def coded(column: pa.ChunkedArray, marginal: Marginal) -> Floats:
@@ -211,7 +189,7 @@ def _order(rows: pa.Table, own: pa.Table, name: str, label: str) -> pa.Array:
     return levels.take(pa.array(np.lexsort((texts, mean))))
 
 
-def _mean(outcome: Counts | Floats, mask: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float:
+def _mean(outcome: Counts | Floats, mask: Flags) -> float:
     return float(outcome[mask].mean()) if mask.any() else 0.0
 
 
@@ -222,17 +200,17 @@ def _marginal(column: pa.ChunkedArray, levels: pa.Array | None) -> Marginal:
         whole = bool(len(known)) and bool((known == np.round(known)).all())
         missing = 1 - len(known) / max(len(values), 1)
         return Marginal(known, missing, whole, pa.array([]), np.empty(0))
-    texts = column.to_pylist()
-    counts = np.array([sum(one == level for one in texts) for level in levels.to_pylist()], dtype=np.float64)
+    seen = Counter(column.to_pylist())
+    counts = np.array([seen[level] for level in levels.to_pylist()], dtype=np.float64)
     return Marginal(np.empty(0), 0.0, False, levels, np.cumsum(counts) / counts.sum())
 
 
 def _ranked(rows: pa.Table, marginals: Mapping[str, Marginal]) -> Floats:
     columns = [coded(rows.column(name), one) for name, one in marginals.items()]
-    return _correlation(np.column_stack(columns))
+    return correlation_of(np.column_stack(columns))
 
 
-def _correlation(codes: Floats) -> Floats:
+def correlation_of(codes: Floats) -> Floats:
     """Spearman's rank correlations of columns; 0 where one of them is constant; nulls lie in the middle."""
     ranks = np.empty_like(codes)
     for i in range(codes.shape[1]):
@@ -255,7 +233,7 @@ def _latent(marginals: Mapping[str, Marginal], target: Floats) -> Floats:
     for _ in range(ROUNDS):
         normal = draws @ np.linalg.cholesky(latent).T
         columns = [one.values(ndtr(normal[:, i])) for i, one in enumerate(marginals.values())]
-        latent = _definite(latent + target - _correlation(np.column_stack(columns)))
+        latent = _definite(latent + target - correlation_of(np.column_stack(columns)))
     return latent
 
 
@@ -279,48 +257,11 @@ def _regressed(latent: Floats, moved: Floats) -> Floats:
     return weights
 
 
-def _keyed(codes: Floats) -> Floats:
+def keyed(codes: Floats) -> Floats:
+    """Codes in a form of which equal rows have equal bytes."""
     return np.ascontiguousarray(np.where(np.isnan(codes), np.inf, codes + 0.0))
 
 
-def _copied(codes: Floats, known: set[bytes]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    return np.array([row.tobytes() in known for row in _keyed(codes)], dtype=np.bool_)
-
-
-def _kolmogorov(real: Floats, made: Floats) -> float:
-    """Largest difference of two empirical distribution functions; nulls are left out."""
-    first, second = (np.sort(one[np.isfinite(one)]) for one in (real, made))
-    if not (len(first) and len(second)):
-        return float(len(first) != len(second))
-    every = np.concatenate([first, second])
-    shares = [np.searchsorted(one, every, side="right") / len(one) for one in (first, second)]
-    return float(np.abs(shares[0] - shares[1]).max())
-
-
-def _variation(real: Floats, made: Floats) -> float:
-    """Half the sum of the differences of levels' shares."""
-    width = int(max(real.max(), made.max())) + 1
-    shares = [np.bincount(one.astype(np.int64), minlength=width) / len(one) for one in (real, made)]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)
-
-
-def _closest(real: Floats, made: Floats, discrete: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float:
-    """Median distance of made rows to the nearest real one, over that of real rows (at most 300 of each)."""
-    spread = np.nanmax(np.where(discrete, np.nan, real), axis=0, initial=-np.inf, where=~np.isnan(real))
-    width = np.where(discrete, 1.0, spread - np.nanmin(real, axis=0, initial=np.inf, where=~np.isnan(real)))
-    width = np.where(np.isfinite(width) & (width > 0), width, 1.0)
-    step = max(len(real) // 300, 1)
-    others = [_nearest(row, np.delete(real, i, axis=0), discrete, width)
-              for i, row in enumerate(real) if i % step == 0]  # fmt: skip
-    found = [_nearest(row, real, discrete, width) for row in made[:300]]
-    usual = float(np.median(others))
-    return float(np.median(found)) / usual if usual > 0 else 1.0
-
-
-def _nearest(
-    row: Floats, rows: Floats, discrete: "np.ndarray[tuple[int], np.dtype[np.bool_]]", width: Floats
-) -> float:
-    """Gower's distance of a row to the nearest of others: mean over columns, each in [0, 1]."""
-    apart = np.where(discrete, rows != row, np.abs(rows - row) / width)
-    apart = np.where(np.isnan(rows) | np.isnan(row), (np.isnan(rows) != np.isnan(row)) * 1.0, apart)
-    return float(np.minimum(apart, 1.0).mean(axis=1).min())
+def copied(codes: Floats, known: set[bytes]) -> Flags:
+    """Which rows are one of those known, by the bytes that :func:`keyed` gives them."""
+    return np.array([row.tobytes() in known for row in keyed(codes)], dtype=np.bool_)

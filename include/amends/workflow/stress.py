@@ -18,9 +18,10 @@ from amends.domain.findings import Finding
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window, as_utc
-from amends.measures.arrow import as_texts
+from amends.measures.arrow import as_moments, as_texts
 from amends.measures.digests import WindowDigest
 from amends.measures.identities import hashed, mixed
+from amends.workflow.remedy import spec_without
 from amends.workflow.stress_bench import MOST_ROWS, Bench, load
 from amends.workflow.stress_cohorts import group_names, judge_cohorts
 from amends.workflow.stress_privacy import Learnt, judge_privacy
@@ -45,8 +46,8 @@ class Stress:
 
 def stress(
     services: "Services", spec: ModelSpec, candidate: ModelVersion, champion: ModelVersion, rows: pa.Table,
-    *, reference: WindowDigest, trained: Window | None = None, allowed: tuple[str, ...] = (),
-    clock: Callable[[], float] = time.perf_counter,
+    *, reference: WindowDigest, trained: Window | None = None, masked: tuple[str, ...] = (),
+    allowed: tuple[str, ...] = (), clock: Callable[[], float] = time.perf_counter,
 ) -> Stress:  # fmt: skip
     """Load both versions and try them on rows that they were not made for.
 
@@ -54,14 +55,16 @@ def stress(
 
     :param rows: labelled rows that the candidate was not trained on; at most 2 000 of them are tried.
     :param trained: the span that the candidate was fitted to; None: to none, or it is not known.
+    :param masked: features that the candidate is made to do without.
     :param allowed: sensitive columns that people allowed the candidate to read.
     :raises ArtefactError: a version is missing, altered or does not load.
     :raises DataError: a label is not 0 or 1.
     """
     if spec.task != TASK:
         return Stress(findings=(), seconds={})
+    policy = services.policy.overridden(spec.policy, f"model {spec.name!r}")
     bench = Bench(
-        spec=spec, policy=services.policy.overridden(spec.policy, f"model {spec.name!r}"),
+        spec=spec_without(spec, masked), policy=policy,
         reference=reference, champion=load(services.registry, champion),
         candidate=load(services.registry, candidate), rows=rows, allowed=allowed,
     )  # fmt: skip
@@ -91,7 +94,7 @@ def trained_on(version: ModelVersion) -> Window | None:
 
 
 def learnt_rows(source: "WindowSource", spec: ModelSpec, window: Window | None) -> Learnt | None:
-    """A sample of the labelled rows of a span, drawn by the ids' hashes, in bounded memory.
+    """A sample of the labelled rows of a span, drawn by a hash, in bounded memory.
 
     None where there is no span, or no labelled row in it.
     """
@@ -111,7 +114,9 @@ def learnt_rows(source: "WindowSource", spec: ModelSpec, window: Window | None) 
 
 
 def _smallest(spec: ModelSpec, rows: pa.Table) -> pa.Table:
-    """The rows with the smallest hashes, in their order; each id once."""
-    keys = mixed(hashed(as_texts(rows.column(spec.columns.id))))
+    """The rows with the smallest hashes, by id and time, each once."""
+    at = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
+    micros = at.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64)
+    keys = mixed(mixed(hashed(as_texts(rows.column(spec.columns.id)))) ^ micros)
     _, first = np.unique(keys, return_index=True)
     return rows.take(pa.array(first[:MOST_ROWS]))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.spec import ModelSpec
 from amends.domain.validation import STRESS
-from amends.measures.arrow import Counts, Floats
+from amends.measures.arrow import Counts, Floats, as_moments
 from amends.measures.digesting import digest_batches
 from amends.measures.membership import Membership, membership, row_loss, small_groups
 from amends.measures.proxies import Measure, separation
@@ -128,9 +128,13 @@ def _names(table: pa.Table, attribute: str) -> list[object]:
 def attacked(
     spec: ModelSpec, version: Loaded, other: Loaded, learnt: pa.Table, held_out: pa.Table
 ) -> Membership | None:
-    """Attack a version by its loss; None where too few rows are scored by both versions."""
-    own_ids = held_out.column(spec.columns.id)
-    learnt = learnt.filter(pc.invert(pc.is_in(learnt.column(spec.columns.id), value_set=own_ids)))
+    """Attack a version by its loss; None where too few rows are scored by both versions.
+
+    Training rows that are not older than those held out are left out: they may be the same ones.
+    """
+    at = spec.columns.timestamp
+    moments = as_moments(learnt.column(at), at)
+    learnt = learnt.filter(pc.less(moments, pc.min(as_moments(held_out.column(at), at))))
     losses = [_losses(spec, version, other, table) for table in (learnt, held_out)]
     if min(len(own) for own, _ in losses) < LEAST:
         return None
@@ -176,9 +180,16 @@ def _personal(bench: Bench) -> Iterator[Finding]:
     columns = replace(bench.spec.columns, numeric=(), categorical=(), text=inputs)
     searched = replace(bench.spec, columns=columns)
     window = digest_batches(searched, bench.sample.to_batches())
-    for finding in judge_leaks(searched, bench.policy, window, window):
-        if finding.column in inputs:
-            yield replace(finding, metric=f"{STRESS}input_{finding.metric}")
+    found = [one for one in judge_leaks(searched, bench.policy, window, window) if one.column in inputs]
+    held = [one for one in found if one.verdict is not Verdict.PASS]
+    for finding in held:
+        yield replace(finding, metric=f"{STRESS}input_{finding.metric}")
+    if not held:
+        yield told(
+            "input_personal_data_share", Category.PRIVACY_LEAK, Verdict.PASS, n=bench.sample.num_rows,
+            column=inputs, value=0.0, threshold=bench.policy.limit("privacy.share"),
+            reason=f"no pattern of personal data beyond its limit in {len(inputs)} inputs of levels",
+        )  # fmt: skip
 
 
 def _tells(bench: Bench, attribute: str) -> Finding:

@@ -27,6 +27,7 @@ from amends.workflow.stress_bench import SEED, Bench, harm, told
 if TYPE_CHECKING:
     import pandas as pd
 
+WORDS = {"missing": "missing values", "extreme": "values far out", "unseen_level": "levels never seen"}
 PROBES = 100
 """Rows that each input is emptied, pushed or renamed in."""
 
@@ -68,16 +69,17 @@ def _ends(bench: Bench, name: str) -> tuple[float, float] | None:
     if profile is None or profile.minimum is None or profile.maximum is None:
         return None
     width = profile.maximum - profile.minimum
-    return profile.minimum - width, profile.maximum + width
+    ends = profile.minimum - width, profile.maximum + width
+    return ends if np.isfinite(ends).all() else None
 
 
 def _unanswered(
     bench: Bench, kind: str, tried: "Mapping[str, pd.DataFrame]", met: tuple[str, ...]
 ) -> Finding:
     """Share of rows without a score in [0, 1]: 0 is asked for."""
-    metric, words = f"unanswered_{kind}", kind.replace("_", " ")
+    metric, words = f"unanswered_{kind}", WORDS[kind]
     if not tried:
-        return told(metric, Category.DATA_QUALITY, Verdict.NO_DATA, f"no input can be given {words} values")
+        return told(metric, Category.DATA_QUALITY, Verdict.NO_DATA, f"no input can be given {words}")
     lost = {name: _lost(answers(bench.candidate.score, rows)) for name, rows in tried.items()}
     failing = [name for name, share in lost.items() if share]
     worse = [
@@ -86,9 +88,9 @@ def _unanswered(
     ]  # fmt: skip
     verdict = Verdict.BREACH if worse else Verdict.INCONCLUSIVE if failing else Verdict.PASS
     named = tuple(worse or failing)
-    reason = f"the candidate answers every row with {words} values, one input at a time"
+    reason = f"the candidate answers every row with {words}, one input at a time"
     if failing:
-        reason = f"no score in [0, 1] for rows with {words} values in {', '.join(named)}"
+        reason = f"no score in [0, 1] for rows with {words} in {', '.join(named)}"
         reason += (
             "; such rows occur, or the champion answers them"
             if worse
@@ -138,7 +140,10 @@ def _flipped(before: Floats, after: Floats, threshold: float) -> Floats:
 
 
 def _ranking(bench: Bench, kind: str, rows: "pd.DataFrame", what: str) -> Finding:
-    """How much more AUC the candidate loses than the champion does on the same spoilt rows."""
+    """How much more AUC the candidate loses than the champion does on the same spoilt rows.
+
+    Where it still ranks them better than that, how much worse: a candidate that had more may lose more.
+    """
     metric, limit = f"{kind}_auc_change", bench.policy.limit("gate.stress_auc_drop")
     signed = [*zip((-1.0, 1.0), bench.scores, strict=True), *zip((1.0, -1.0), bench.both(rows), strict=True)]
     kept = np.all([np.isfinite(score) for _, score in signed], axis=0)
@@ -147,10 +152,10 @@ def _ranking(bench: Bench, kind: str, rows: "pd.DataFrame", what: str) -> Findin
             metric, Category.PERFORMANCE, Verdict.NO_DATA,
             f"with {what} one of the versions leaves rows unanswered", n=int(kept.sum()), threshold=limit,
         )  # fmt: skip
-    lost = auc_contrast(bench.label, signed)
-    own = auc_contrast(bench.label, [signed[1], signed[3]])
+    lost = min((auc_contrast(bench.label, some) for some in (signed, signed[2:])), key=lambda one: one.value)
+    own = auc_contrast(bench.label, [(1.0, bench.scores[1]), (-1.0, signed[3][1])])
+    champion = auc_contrast(bench.label, [(1.0, bench.scores[0]), (-1.0, signed[2][1])])
     reason = (
-        f"with {what} the candidate's AUC falls by {own.value:.3f}, the champion's by "
-        f"{own.value - lost.value:.3f}"
+        f"with {what} the candidate's AUC falls by {own.value:.3f}, the champion's by {champion.value:.3f}"
     )
     return harm(metric, Category.PERFORMANCE, lost, limit, reason, n=len(bench.label))

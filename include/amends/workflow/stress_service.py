@@ -69,7 +69,11 @@ def judge_size(bench: Bench) -> Finding:
 
 
 def judge_inputs(bench: Bench) -> Iterator[Finding]:
-    """Name inputs that the spec does not have, and features that the candidate does without."""
+    """Name inputs that the spec does not have, and features that the candidate does without.
+
+    An input beyond the spec is a breach where it is new or tells who somebody is; one that the champion reads
+    as well is told.
+    """
     inputs, known = bench.candidate.inputs, bench.spec.columns.features
     if inputs is None:
         yield told(
@@ -77,16 +81,22 @@ def judge_inputs(bench: Bench) -> Iterator[Finding]:
         )  # fmt: skip
         return
     extra = tuple(name for name in inputs if name not in {*known, *bench.allowed})
+    new = [name for name in extra if name not in (bench.champion.inputs or ()) or name in _personal(bench)]
     unread = tuple(name for name in known if name not in inputs)
-    verdict = Verdict.BREACH if extra else Verdict.INCONCLUSIVE if unread else Verdict.PASS
+    verdict = Verdict.BREACH if new else Verdict.INCONCLUSIVE if unread or extra else Verdict.PASS
     reason = "the version reads the spec's features"
     if unread:
         reason = f"the version does without {', '.join(unread)}"
     if extra:
         reason = f"the version reads {', '.join(extra)}, which the spec does not name as a feature"
-    yield told(
-        "inputs", Category.DATA_QUALITY, verdict, reason, column=extra or unread or None, n=len(inputs)
-    )  # fmt: skip
+    category = Category.PRIVACY_LEAK if set(extra) & _personal(bench) else Category.DATA_QUALITY
+    yield told("inputs", category, verdict, reason, column=extra or unread or None, n=len(inputs))
+
+
+def _personal(bench: Bench) -> set[str]:
+    """Columns that no version reads unasked, whatever the champion reads: who somebody is, and the answer."""
+    c = bench.spec.columns
+    return {*c.sensitive, *c.text, c.id, c.label} - {*c.features, *bench.allowed}
 
 
 def _bytes(version: ModelVersion) -> int | None:

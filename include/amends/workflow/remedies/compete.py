@@ -161,9 +161,9 @@ class _Bench:
         before, after = score_both(services.registry, spec, rows, self.champion, candidate.version)
         asked = spec_without(spec, candidate.masked)
         stressed = stress(
-            services, asked, candidate.version, self.champion, rows, reference=self.reference,
+            services, spec, candidate.version, self.champion, rows, reference=self.reference,
             trained=None if candidate.method in WRAPPERS else candidate.trained,
-            allowed=tuple(candidate.facts.get("sensitive_at_scoring", ())),
+            masked=candidate.masked, allowed=tuple(candidate.facts.get("sensitive_at_scoring", ())),
         )  # fmt: skip
         validation = gate(
             asked, services.policy, _QualityOf(services, self.incident), reference=self.reference,
