@@ -42,7 +42,7 @@ def test_each_column_keeps_its_distribution() -> None:
 
 
 def test_rank_correlations_are_kept_of_numbers_levels_and_label() -> None:
-    """pandas' Spearman correlations of real and synthetic rows agree, those of flags included."""
+    """Pandas' Spearman correlations of real and synthetic rows agree, those of flags included."""
     real = table()
     frames = [
         frame.assign(sex=(frame["sex"] == "m") * 1, region=(frame["region"] == "north") * 1)
@@ -92,7 +92,7 @@ def test_the_distance_reported_is_that_of_scipy() -> None:
 
 
 def test_a_what_if_moves_what_goes_with_it() -> None:
-    """Income a deviation higher lifts rent by twice that (rent = 2 income) and leaves hours where they are."""
+    """Income a deviation higher lifts rent by twice that (rent = 2 income) and leaves hours alone."""
     cohort = fitted(table())
     plain, moved = (cohort.draw(6000, seed=2, shifts=shift).to_pandas() for shift in ({}, {"income": 1.0}))
     assert moved["income"].mean() - plain["income"].mean() == pytest.approx(1.0, abs=0.08)

@@ -16,12 +16,15 @@ class Membership:
 
     ``told``: chance that a training row has a smaller loss than one held out. ``beyond``: the same by how
     much smaller the loss is than another version's on the same row, so that rows which are merely easier
-    don't count. Both range [0, 1], 0.5 tells nothing. ``gap``: mean loss held out less mean loss in training.
+    don't count. Both range [0, 1], 0.5 tells nothing. ``gap``: mean loss held out less mean loss in training;
+    ``excess``: how much larger it is than the other version's. Ranks see no size: beside ``beyond`` it says
+    whether the difference is worth a name.
     """
 
     told: Measure
     beyond: Measure
     gap: float
+    excess: float
     rows: tuple[int, int]
 
 
@@ -42,10 +45,12 @@ def membership(learnt: tuple[Floats, Floats], held_out: tuple[Floats, Floats]) -
     """
     member = np.repeat([1, 0], [len(learnt[0]), len(held_out[0])]).astype(np.int64)
     own, other = (np.concatenate([learnt[i], held_out[i]]) for i in (0, 1))
+    gaps = [float(held_out[i].mean() - learnt[i].mean()) for i in (0, 1)]
     return Membership(
         told=separation(-own, member),
         beyond=separation(other - own, member),
-        gap=float(held_out[0].mean() - learnt[0].mean()),
+        gap=gaps[0],
+        excess=gaps[0] - gaps[1],
         rows=(len(learnt[0]), len(held_out[0])),
     )
 

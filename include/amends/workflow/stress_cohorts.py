@@ -82,7 +82,7 @@ def _parts(bench: Bench) -> Parts:
     """Numeric columns, and columns of levels, that the versions read. :raises DataError: one is not there."""
     c, table = bench.spec.columns, bench.sample
     read = [name for one in (bench.candidate, bench.champion) for name in (one.inputs or ())]
-    names = dict.fromkeys((*c.features, *read, *c.sensitive))
+    names = [name for name in dict.fromkeys((*c.features, *read, *c.sensitive)) if name != c.label]
     absent = [name for name in names if name not in table.column_names]
     if absent:
         raise DataError(

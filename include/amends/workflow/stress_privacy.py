@@ -56,7 +56,7 @@ def _membership(bench: Bench, learnt: Learnt, champions: Learnt | None) -> Itera
     if mine is None:
         yield _too_few("membership_auc", limit)
         return
-    yield _attack(mine, limit)
+    yield _attack(bench, mine, limit)
     for attribute in bench.spec.columns.sensitive:
         yield _by_group(bench, learnt, attribute, limit)
     theirs = None
@@ -71,23 +71,29 @@ def _membership(bench: Bench, learnt: Learnt, champions: Learnt | None) -> Itera
             f"the loss tells training rows with an AUC of {mine.told.value:.3f}, the champion's of "
             f"{theirs.told.value:.3f}", n=sum(mine.rows), reference=theirs.told.value,
         )  # fmt: skip
-        yield _only_beyond(found, mine, margin / 2)
+        yield _only_beyond(bench, found, mine)
 
 
-def _attack(found: Membership, limit: float) -> Finding:
+def _attack(bench: Bench, found: Membership, limit: float) -> Finding:
     reason = (
-        f"the loss tells training rows from rows held out with an AUC of {found.told.value:.3f} "
-        f"({found.beyond.value:.3f} beyond what the champion's loss tells; overfitting gap {found.gap:+.3f})"
+        f"the loss tells training rows from rows held out with an AUC of {found.told.value:.3f}, "
+        f"{found.beyond.value:.3f} beyond what the champion's loss tells; overfitting gap {found.gap:+.3f}, "
+        f"{found.excess:+.3f} beyond the champion's"
     )
     plain = harm(
         "membership_auc", Category.PRIVACY_LEAK, found.told, limit, reason, n=sum(found.rows)
     )  # fmt: skip
-    return _only_beyond(plain, found, limit - 1 / 2)
+    return _only_beyond(bench, plain, found)
 
 
-def _only_beyond(finding: Finding, found: Membership, excess: float) -> Finding:
-    """A breach only where the loss tells more than that the training rows are easier ones."""
-    if not finding.is_breach or interval_of(found.beyond)[0] > 1 / 2 + excess / 2:
+def _only_beyond(bench: Bench, finding: Finding, found: Membership) -> Finding:
+    """A breach only where the loss tells more than that the training rows are easier ones.
+
+    By rank, half as much beyond a coin as the limit allows, and by size.
+    """
+    limit, size = (bench.policy.limit(f"gate.membership_{name}") for name in ("auc", "gap"))
+    by_rank = interval_of(found.beyond)[0] > 1 / 2 + (limit - 1 / 2) / 2
+    if not finding.is_breach or (by_rank and found.excess > size):
         return finding
     reason = f"{finding.reason}; to the champion the training rows are easier, too, which may explain it"
     return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
@@ -118,7 +124,7 @@ def _by_group(bench: Bench, learnt: Learnt, attribute: str, limit: float) -> Fin
         f"{len(both) - len(known)} groups have too few rows to say", n=sum(found.rows),
         comparisons=len(known), attribute=attribute, groups=(worst,),
     )  # fmt: skip
-    return _only_beyond(finding, found, limit - 1 / 2)
+    return _only_beyond(bench, finding, found)
 
 
 def _names(table: pa.Table, attribute: str) -> list[object]:
