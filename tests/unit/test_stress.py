@@ -203,9 +203,8 @@ def test_a_measured_time_is_in_no_finding_that_passes() -> None:
 def test_size_is_judged_by_itself_and_beside_the_champion(mine: Any, theirs: Any, verdict: Verdict) -> None:
     """Both limits, 100 MB and ten times, have to be exceeded; an unknown size is no pass."""
     world = World.of()
-    if theirs:
-        world.given.registry.retag(SPEC.name, "1", **{BYTES: theirs})
-    outcome = world.stressed(Model(sound), tags={BYTES: mine} if mine else {})
+    world.given.registry.retag(SPEC.name, "1", **{BYTES: theirs or ""})
+    outcome = world.stressed(Model(sound), tags={BYTES: mine or ""})
     assert found(outcome, "artefact_bytes").verdict is verdict
 
 

@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.spec import ModelSpec
 from amends.domain.validation import STRESS
-from amends.measures.arrow import Counts, Floats, as_moments
+from amends.measures.arrow import Counts, Floats, as_floats, as_moments
 from amends.measures.digesting import digest_batches
 from amends.measures.membership import Membership, membership, row_loss, small_groups
 from amends.measures.proxies import Measure, separation
 from amends.measures.robustness import answers
 from amends.workflow.judge_leaks import SMALL_CELL, judge_leaks
-from amends.workflow.stress_bench import Bench, Loaded, harm, interval_of, labels_of, told
+from amends.workflow.stress_bench import Bench, Loaded, harm, interval_of, told
 
 LEAST = 100
 """Rows on either side under which an attack by loss says nothing."""
@@ -141,6 +141,8 @@ def attacked(
     at = spec.columns.timestamp
     moments = as_moments(learnt.column(at), at)
     learnt = learnt.filter(pc.less(moments, pc.min(as_moments(held_out.column(at), at))))
+    if min(learnt.num_rows, held_out.num_rows) < LEAST:
+        return None
     losses = [_losses(spec, version, other, table) for table in (learnt, held_out)]
     if min(len(own) for own, _ in losses) < LEAST:
         return None
@@ -148,12 +150,11 @@ def attacked(
 
 
 def _losses(spec: ModelSpec, version: Loaded, other: Loaded, rows: pa.Table) -> tuple[Floats, Floats]:
-    if not rows.num_rows:
-        return np.zeros(0), np.zeros(0)
-    frame, label = rows.to_pandas(), labels_of(spec, rows)
+    frame, (label, _) = rows.to_pandas(), as_floats(rows.column(spec.columns.label))
     mine, theirs = answers(version.score, frame), answers(other.score, frame)
-    kept = np.isfinite(mine) & np.isfinite(theirs)
-    return row_loss(mine[kept], label[kept]), row_loss(theirs[kept], label[kept])
+    kept = np.isfinite(mine) & np.isfinite(theirs) & np.isin(label, (0.0, 1.0))
+    known = label[kept].astype(np.int64)
+    return row_loss(mine[kept], known), row_loss(theirs[kept], known)
 
 
 def _too_few(metric: str, limit: float) -> Finding:
