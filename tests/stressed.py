@@ -27,6 +27,18 @@ class Model:
         return np.column_stack([1 - score, score])
 
 
+class Fitted(Model):
+    """Says its parameters, as estimators do: two of a kind were fitted alike."""
+
+    def __init__(self, score: Callable[[pd.DataFrame], Any], depth: int) -> None:
+        super().__init__(score)
+        self.depth = depth
+
+    def get_params(self) -> dict[str, int]:
+        """What it was fitted with."""
+        return {"depth": self.depth}
+
+
 def shares(odds: Any) -> Scores:
     """Probability of log odds."""
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(odds, dtype=np.float64), -30, 30))))

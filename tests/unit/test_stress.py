@@ -19,6 +19,7 @@ from amends.workflow.stress_service import BYTES
 from remedy_story import NO_GROUPS, REFERENCE, SPEC, WINDOW, logs, parent, people, reference_of, services
 from stressed import (
     INPUTS,
+    Fitted,
     Model,
     Ticking,
     beyond_one,
@@ -261,6 +262,32 @@ def test_easy_training_rows_are_no_memory() -> None:
     assert finding.value > 0.7
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert "easier" in finding.reason
+
+
+def test_what_the_champion_remembers_as_well_is_told_and_stops_no_remedy() -> None:
+    """A forest in a forest's place remembers other people, and no more of them than the one before did.
+
+    The champion's own training rows say so where its tags name them; else that both were fitted alike. One
+    that was fitted otherwise, or a champion that is on record to remember nobody, excuses nothing.
+    """
+    middle = REFERENCE.start + (REFERENCE.end - REFERENCE.start) / 2
+    halves = [people(REFERENCE, 1).head(2000), people(REFERENCE, 1).tail(2000)]
+    old, new = (remembering(half, "repaid") for half in halves)
+    span = {"amends.trained_from": REFERENCE.start.isoformat(), "amends.trained_until": middle.isoformat()}
+    later = replace(REFERENCE, start=middle)
+    for champion, candidate, tags, verdict in (
+        (Fitted(old, 9), Fitted(new, 9), {}, Verdict.INCONCLUSIVE),
+        (Fitted(old, 5), Fitted(new, 9), {}, Verdict.BREACH),
+        (Model(old), Model(new), {}, Verdict.BREACH),
+        (Model(old), Model(new), span, Verdict.INCONCLUSIVE),
+        (Fitted(sound, 9), Fitted(new, 9), span, Verdict.BREACH),
+    ):
+        world = World.of(champion)
+        world.given.registry.retag(SPEC.name, "1", **tags)
+        finding = found(world.stressed(candidate, trained=later), "membership_auc")
+        assert finding.verdict is verdict, finding.reason
+        assert finding.value is not None
+        assert finding.value > 0.9
 
 
 def rare(people: pd.DataFrame) -> pd.DataFrame:

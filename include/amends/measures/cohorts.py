@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats, as_floats, as_levels, level_codes
@@ -27,8 +26,10 @@ LEAST = 30
 """Rows under which no generator is fitted: a quantile function of fewer points is those points."""
 SHRINK = 100.0
 """Rows of a group that count for its own correlations as much as the whole does for them."""
-FITTED_ON = 8000
-ROUNDS = 6
+FITTED_ON, ROUNDS = 8000, 3
+"""Draws, and rounds of correction, by which the latent correlations are fitted."""
+OF_A_GROUP = 2500
+"""Draws for a group, whose own correlations are less well known."""
 REDRAWS = 20
 FLOOR = 1e-6
 """Smallest eigenvalue that a latent correlation matrix is given."""
@@ -153,7 +154,7 @@ def fit_cohort(
         weight = own.num_rows / (own.num_rows + SHRINK)
         whole = _ranked(rows, {name: _marginal(rows.column(name), order.get(name)) for name in names})
         target = weight * target + (1 - weight) * whole
-    return Cohort(marginals, _latent(marginals, target), own)
+    return Cohort(marginals, _latent(marginals, target, FITTED_ON if within is None else OF_A_GROUP), own)
 
 
 def _plain(rows: pa.Table, levels: Sequence[str]) -> pa.Table:
@@ -217,8 +218,7 @@ def correlation_of(codes: Floats) -> Floats:
         known = np.isfinite(codes[:, i])
         ranks[:, i] = 0.0
         if known.any():
-            placed = rankdata(codes[known, i])
-            ranks[known, i] = placed - placed.mean()
+            ranks[known, i] = _places(codes[known, i])
     size = np.sqrt((ranks**2).sum(axis=0))
     scaled = ranks / np.where(size > 0, size, 1.0)
     found: Floats = scaled.T @ scaled
@@ -226,9 +226,21 @@ def correlation_of(codes: Floats) -> Floats:
     return found
 
 
-def _latent(marginals: Mapping[str, Marginal], target: Floats) -> Floats:
+def _places(values: Floats) -> Floats:
+    """Mean ranks, less their mean; SciPy's do the same with checks that take longer than the sorting."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    starts = np.append(np.flatnonzero(first), len(values))
+    mean = (starts[:-1] + starts[1:] - 1) / 2 - (len(values) - 1) / 2
+    placed = np.empty(len(values))
+    placed[order] = mean[np.cumsum(first) - 1]
+    return placed
+
+
+def _latent(marginals: Mapping[str, Marginal], target: Floats, rows: int) -> Floats:
     """Correlations of the normals under which drawn columns have the target's rank correlations."""
-    draws = np.random.default_rng(0).standard_normal((FITTED_ON, len(marginals)))
+    draws = np.random.default_rng(0).standard_normal((rows, len(marginals)))
     latent = _definite(2 * np.sin(np.pi / 6 * target))
     for _ in range(ROUNDS):
         normal = draws @ np.linalg.cholesky(latent).T

@@ -9,7 +9,7 @@ import pyarrow as pa
 from amends.measures.arrow import Floats
 from amends.measures.cohorts import Cohort, Flags, coded, copied, correlation_of, keyed
 
-LOOKED_AT = 300
+LOOKED_AT = 150
 """Rows whose nearest real one is looked for."""
 
 

@@ -35,11 +35,16 @@ TAIL = 0.025
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Loaded:
-    """A version with its scoring function, and the inputs that its estimator names (None: it names none)."""
+    """A version with its scoring function, and the inputs that its estimator names (None: it names none).
+
+    ``recipe``: kind and parameters of its last step, where it says them; two versions of one recipe were
+    fitted alike, to other rows.
+    """
 
     version: ModelVersion
     inputs: tuple[str, ...] | None
     score: "Scorer"
+    recipe: str | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,7 +107,15 @@ def load(registry: "ModelRegistry", version: ModelVersion) -> Loaded:
     estimator: Any = registry.estimator(version)
     named = getattr(estimator, "feature_names_in_", None)
     inputs = None if named is None else tuple(str(one) for one in named)
-    return Loaded(version=version, inputs=inputs, score=scorer_of(estimator))
+    return Loaded(version=version, inputs=inputs, score=scorer_of(estimator), recipe=_recipe(estimator))
+
+
+def _recipe(estimator: Any) -> str | None:
+    steps = getattr(estimator, "steps", None)
+    last = steps[-1][1] if steps else estimator
+    if not hasattr(last, "get_params"):
+        return None
+    return f"{type(last).__name__}: {sorted(last.get_params().items(), key=lambda one: str(one[0]))!r}"
 
 
 def drawn(rows: pa.Table, most: int) -> pa.Table:

@@ -56,50 +56,63 @@ def _membership(bench: Bench, learnt: Learnt, champions: Learnt | None) -> Itera
     if mine is None:
         yield _too_few("membership_auc", limit)
         return
-    yield _attack(bench, mine, limit)
-    for attribute in bench.spec.columns.sensitive:
-        yield _by_group(bench, learnt, attribute, limit)
     theirs = None
     if champions is not None:
         theirs = attacked(bench.spec, bench.champion, bench.candidate, champions.rows, bench.sample)
-    if theirs is not None:
-        error = float(np.hypot(mine.told.error, theirs.told.error))
-        rise = Measure(mine.told.value - theirs.told.value, error)
-        margin = bench.policy.limit("gate.membership_rise")
-        found = harm(
-            "membership_auc_change", Category.PRIVACY_LEAK, rise, margin,
-            f"the loss tells training rows with an AUC of {mine.told.value:.3f}, the champion's of "
-            f"{theirs.told.value:.3f}", n=sum(mine.rows), reference=theirs.told.value,
-        )  # fmt: skip
-        yield _only_beyond(bench, found, mine)
+    excuse = _excuse(bench, mine, theirs)
+    yield _attack(bench, mine, theirs, excuse)
+    for attribute in bench.spec.columns.sensitive:
+        yield _by_group(bench, learnt, attribute, limit, excuse)
 
 
-def _attack(bench: Bench, found: Membership, limit: float) -> Finding:
+def _excuse(bench: Bench, mine: Membership, theirs: Membership | None) -> str:
+    """Why a candidate that gives training rows away is no worse than the champion; empty where it is.
+
+    By how much the champion gives away its own training rows, where these are on record; else by recipe:
+    what was fitted alike to other rows remembers them alike.
+    """
+    if theirs is None:
+        alike = bench.candidate.recipe is not None and bench.candidate.recipe == bench.champion.recipe
+        return "the champion was fitted alike, to rows that are not on record" if alike else ""
+    error = float(np.hypot(mine.told.error, theirs.told.error))
+    rise = Measure(mine.told.value - theirs.told.value, error)
+    if interval_of(rise)[0] > bench.policy.limit("gate.membership_rise"):
+        return ""
+    limit = bench.policy.limit("gate.membership_auc")
+    told_too = f"the champion's loss tells its own with an AUC of {theirs.told.value:.3f}"
+    return told_too if theirs.told.value > limit else ""
+
+
+def _attack(bench: Bench, found: Membership, theirs: Membership | None, excuse: str) -> Finding:
+    limit = bench.policy.limit("gate.membership_auc")
     reason = (
         f"the loss tells training rows from rows held out with an AUC of {found.told.value:.3f}, "
         f"{found.beyond.value:.3f} beyond what the champion's loss tells; overfitting gap {found.gap:+.3f}, "
         f"{found.excess:+.3f} beyond the champion's"
     )
     plain = harm(
-        "membership_auc", Category.PRIVACY_LEAK, found.told, limit, reason, n=sum(found.rows)
+        "membership_auc", Category.PRIVACY_LEAK, found.told, limit, reason, n=sum(found.rows),
+        reference=theirs.told.value if theirs else None,
     )  # fmt: skip
-    return _only_beyond(bench, plain, found)
+    return _only_beyond(bench, plain, found, excuse)
 
 
-def _only_beyond(bench: Bench, finding: Finding, found: Membership) -> Finding:
-    """A breach only where the loss tells more than that the training rows are easier ones.
+def _only_beyond(bench: Bench, finding: Finding, found: Membership, excuse: str) -> Finding:
+    """A breach only where the loss tells more than that training rows are easier, and more than before.
 
-    By rank, half as much beyond a coin as the limit allows, and by size.
+    More than easier: by rank, half as far beyond a coin as the limit allows, and by size.
     """
     limit, size = (bench.policy.limit(f"gate.membership_{name}") for name in ("auc", "gap"))
     by_rank = interval_of(found.beyond)[0] > 1 / 2 + (limit - 1 / 2) / 2
-    if not finding.is_breach or (by_rank and found.excess > size):
+    doubt = excuse if by_rank and found.excess > size else (
+        "to the champion the training rows are easier, too, which may explain it"
+    )  # fmt: skip
+    if not finding.is_breach or not doubt:
         return finding
-    reason = f"{finding.reason}; to the champion the training rows are easier, too, which may explain it"
-    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=f"{finding.reason}; {doubt}")
 
 
-def _by_group(bench: Bench, learnt: Learnt, attribute: str, limit: float) -> Finding:
+def _by_group(bench: Bench, learnt: Learnt, attribute: str, limit: float, excuse: str) -> Finding:
     """The group whose training rows are told best; of groups with fewer than 100 rows nothing is said."""
     sides = [
         {
@@ -124,7 +137,7 @@ def _by_group(bench: Bench, learnt: Learnt, attribute: str, limit: float) -> Fin
         f"{len(both) - len(known)} groups have too few rows to say", n=sum(found.rows),
         comparisons=len(known), attribute=attribute, groups=(worst,),
     )  # fmt: skip
-    return _only_beyond(bench, finding, found)
+    return _only_beyond(bench, finding, found, excuse)
 
 
 def _names(table: pa.Table, attribute: str) -> list[object]:
