@@ -291,12 +291,12 @@ def test_what_the_champion_remembers_as_well_is_told_and_stops_no_remedy() -> No
 
 
 def rare(people: pd.DataFrame) -> pd.DataFrame:
-    """The log with sixty people of the window in a group of their own, who all work long hours."""
+    """The log with sixty people of the window in a group of their own: long hours, and one in ten repays."""
     late = people.index[people["at"] >= WINDOW.start][:60]
     people = people.copy()
     people.loc[late, "sex"] = "x"
     people.loc[late, "hours"] = people.loc[late, "hours"] + 6
-    people.loc[late, "repaid"] = (shares(truth(people.loc[late]) - 4.8) > 0.5).astype(int)
+    people.loc[late, "repaid"] = (np.arange(60) % 10 == 0).astype(int)
     return people
 
 
@@ -305,7 +305,7 @@ def test_a_rare_group_that_a_candidate_fails_is_found_on_synthetic_rows() -> Non
     log = rare(logs("healthy"))
 
     def right(rows: pd.DataFrame) -> Any:
-        return np.where(rows["hours"] > 4, shares(2 * truth(rows) - 9.6), sound(rows))
+        return np.where(rows["hours"] > 4, 0.1, sound(rows))
 
     def wrong(rows: pd.DataFrame) -> Any:
         return np.where(rows["hours"] > 4, 0.97, sound(rows))
@@ -328,6 +328,22 @@ def test_a_what_if_finds_a_candidate_that_fails_where_people_are_going() -> None
     assert finding.is_breach
     assert "higher" in finding.reason
     assert finding.column in ("income", "rent")
+
+
+def test_versions_that_know_more_than_the_generator_keeps_are_not_judged_by_it() -> None:
+    """Who repays is who earns about 1 or about -1: no rank correlation tells, and no breach comes of it."""
+    log = logs("healthy").copy()
+    off = (log["income"].abs() - 1).abs()
+    log["repaid"] = (off < 0.4).astype(int)
+
+    def knowing(sharp: float) -> Any:
+        return lambda rows: shares(sharp * (0.4 - (rows["income"].fillna(0.0).abs() - 1).abs()))
+
+    outcome = World.of(Model(knowing(6)), log).stressed(Model(knowing(20)))
+    seen = found(outcome, "synthetic_brier_score")
+    assert seen.verdict is Verdict.INCONCLUSIVE
+    assert "prove nothing" in seen.reason
+    assert not {one for one in breaches(outcome) if one.startswith("synthetic")}
 
 
 def test_synthetic_rows_are_no_more_evidence_than_real_ones() -> None:

@@ -26,7 +26,7 @@ LEAST = 30
 """Rows under which no generator is fitted: a quantile function of fewer points is those points."""
 SHRINK = 100.0
 """Rows of a group that count for its own correlations as much as the whole does for them."""
-FITTED_ON, ROUNDS = 8000, 3
+FITTED_ON, ROUNDS = 8000, 5
 """Draws, and rounds of correction, by which the latent correlations are fitted."""
 OF_A_GROUP = 2500
 """Draws for a group, whose own correlations are less well known."""

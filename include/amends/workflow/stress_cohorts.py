@@ -45,6 +45,12 @@ class Made:
         return self._honest(mean_contrast(worse))
 
     @property
+    def levels(self) -> tuple[float, float]:
+        """Brier scores of champion and candidate."""
+        both = ((self.champion - self.label) ** 2, (self.candidate - self.label) ** 2)
+        return float(both[0].mean()), float(both[1].mean())
+
+    @property
     def auc(self) -> Measure:
         """How much smaller the candidate's AUC is."""
         signed = [(1.0, self.champion), (-1.0, self.candidate)]
@@ -73,7 +79,9 @@ def judge_cohorts(bench: Bench) -> Iterator[Finding]:
     like = _fidelity(bench, seen, whole.rows)
     yield like
     everybody = _scored(bench, made.slice(0, MOST_ROWS), whole.rows)
-    trusted = like.verdict is Verdict.PASS and _tells_alike(bench, everybody)
+    alike = _alike(bench, everybody)
+    yield alike
+    trusted = like.verdict is Verdict.PASS and alike.verdict is Verdict.PASS
     for finding in (*_rare_groups(bench, parts, everybody), *_what_ifs(bench, whole, everybody)):
         yield finding if trusted else _doubted(finding)
 
@@ -114,15 +122,27 @@ def _fidelity(bench: Bench, seen: Fidelity, rows: int) -> Finding:
     )  # fmt: skip
 
 
-def _tells_alike(bench: Bench, made: Made) -> bool:
-    """Whether synthetic rows say of the two versions what the real rows say."""
-    label = bench.label.astype(np.float64)
+def _alike(bench: Bench, made: Made) -> Finding:
+    """Whether synthetic rows say of each version, and of their difference, what the real rows say.
+
+    What a version knows beyond rank correlations, such as the hours of a day, is lost on them: both versions
+    then look worse than they are, and which of the two looks worse is no evidence.
+    """
     kept = np.isfinite(bench.scores[0]) & np.isfinite(bench.scores[1])
-    real = Made(
-        label=label[kept], champion=bench.scores[0][kept], candidate=bench.scores[1][kept], real=len(label)
-    )
-    off = abs(real.brier.value - made.brier.value)
-    return bool(off <= bench.policy.limit("gate.synthetic_brier_rise") / 2)
+    champion, candidate = (one[kept] for one in bench.scores)
+    label = bench.label[kept].astype(np.float64)
+    real = Made(label=label, champion=champion, candidate=candidate, real=len(label))
+    off = max(abs(one - other) for one, other in zip(real.levels, made.levels, strict=True))
+    apart = abs(real.brier.value - made.brier.value)
+    limit = bench.policy.limit("gate.synthetic_brier_rise") / 2
+    alike = off <= limit and apart <= limit / 2
+    levels = [f"{one:.3f} and {other:.3f}" for one, other in (real.levels, made.levels)]
+    return told(
+        "synthetic_brier_score", Category.DATA_QUALITY, Verdict.PASS if alike else Verdict.INCONCLUSIVE,
+        f"Brier scores of champion and candidate are {levels[0]} on real rows, {levels[1]} on synthetic ones"
+        + ("" if alike else ", which therefore prove nothing against the candidate"),
+        n=len(label), value=off, threshold=limit,
+    )  # fmt: skip
 
 
 def _scored(bench: Bench, rows: pa.Table, real: int) -> Made:
@@ -239,5 +259,5 @@ def _beyond(harmed: Measure, everybody: Measure) -> Measure:
 def _doubted(finding: Finding) -> Finding:
     if not finding.is_breach:
         return finding
-    reason = f"{finding.reason}; the generator does not tell the versions apart as real rows do"
+    reason = f"{finding.reason}; on synthetic rows the versions do not score as on real ones"
     return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
