@@ -12,12 +12,25 @@ from amends.domain.promotion import ModelVersion
 from amends.domain.validation import STRESS, bless
 from amends.ports import Services
 from amends.workflow.remedies.compete import compete
+from amends.workflow.remedies.revalidate import revalidate
 from amends.workflow.remedy import Candidate
 from amends.workflow.rows import labelled_rows
 from amends.workflow.stress import Stress, learnt_rows, stress
 from amends.workflow.stress_cohorts import Made
 from amends.workflow.stress_service import BYTES
-from remedy_story import NO_GROUPS, REFERENCE, SPEC, WINDOW, logs, parent, people, reference_of, services
+from remedy_story import (
+    NO_GROUPS,
+    REFERENCE,
+    SPEC,
+    WINDOW,
+    logs,
+    masked,
+    parent,
+    people,
+    reference_of,
+    services,
+    serving,
+)
 from stressed import (
     INPUTS,
     Fitted,
@@ -249,6 +262,45 @@ def test_no_training_rows_is_no_evidence_of_privacy() -> None:
     short = replace(REFERENCE, end=REFERENCE.start + (REFERENCE.end - REFERENCE.start) / 100)
     few = found(world.stressed(Model(sound), trained=short), "membership_auc")
     assert few.verdict is Verdict.INCONCLUSIVE
+
+
+def test_rows_that_are_trained_on_and_judged_on_tell_nothing_of_memory() -> None:
+    """Where the training span reaches into the window, its rows there are left out; here none remain."""
+    held = people(WINDOW, 2)
+    finding = found(World.of().stressed(Model(remembering(held, "repaid")), trained=WINDOW), "membership_auc")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "fewer than 100 rows" in finding.reason
+
+
+def test_who_had_more_may_lose_more() -> None:
+    """A candidate that falls further on rows far out, and still ranks them better, is not held back."""
+    blind = Model(lambda rows: shares(np.sin(1000 * rows["income"].fillna(0.0))))
+    finding = found(World.of(blind).stressed(Model(breaks_far_out)), "extreme_auc_change")
+    assert finding.verdict is Verdict.PASS
+    worse = found(World.of().stressed(Model(breaks_far_out)), "extreme_auc_change")
+    assert worse.is_breach
+
+
+def test_a_mask_is_asked_about_the_inputs_it_reads_and_no_others() -> None:
+    """Without income it keeps its inputs, and nobody empties or moves the column for it."""
+    given = services(logs("broken"))
+    field = compete(
+        given, SPEC, {"mask": lambda: masked(given)}, champion=parent(given), reference=reference_of(given),
+        window=WINDOW,
+    )  # fmt: skip
+    findings = {one.metric: one for one in field.ranked[0].validation.findings}
+    assert findings[f"{STRESS}inputs"].verdict is Verdict.PASS
+    assert findings[f"{STRESS}unanswered_missing"].column == ("rent", "hours")
+    assert findings[f"{STRESS}membership_auc"].verdict is Verdict.NO_DATA
+
+
+def test_a_revalidation_stresses_what_serves() -> None:
+    """A champion that reads the sex unasked no longer holds, whatever its scores are worth."""
+    world = World.of(Model(sound, (*INPUTS, "sex")))
+    serving(world.given)
+    judged = revalidate(world.given, SPEC, window=WINDOW, reference=reference_of(world.given))
+    assert not judged.validation.blessed
+    assert any(reason.startswith(f"{STRESS}inputs (sex)") for reason in judged.validation.reasons)
 
 
 def test_easy_training_rows_are_no_memory() -> None:
