@@ -1,11 +1,19 @@
 """Candidates that are good or bad in a known way, for the stress test: plain objects, no library."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from amends.domain.findings import Finding
+from amends.domain.promotion import ModelVersion
+from amends.domain.validation import STRESS
+from amends.ports import Services
+from amends.workflow.rows import labelled_rows
+from amends.workflow.stress import Stress, stress
+from remedy_story import REFERENCE, SPEC, WINDOW, logs, parent, people, reference_of, services
 
 Scores = npt.NDArray[np.float64]
 FAR = 9
@@ -135,3 +143,41 @@ class Ticking:
             return sound(rows)
 
         return score
+
+
+@dataclass
+class World:
+    """A log and a registry with a champion; candidates are added as a test wants them."""
+
+    given: Services
+
+    @classmethod
+    def of(cls, champion: Any = None, log: pd.DataFrame | None = None) -> "World":
+        """A world whose champion is sound unless another is given."""
+        rows = logs("healthy") if log is None else log
+        return cls(services(rows, model=champion or Model(sound)))
+
+    def version(self, model: Any, **tags: str) -> ModelVersion:
+        """Register a candidate."""
+        return self.given.registry.register(
+            SPEC.name, model, key=f"c{id(model)}", tags=tags, example=people(REFERENCE, 1), metrics={}
+        )
+
+    def stressed(self, model: Any, *, tags: Any = None, **asked: Any) -> Stress:
+        """Stress a candidate on the window; it says that it was trained on the reference."""
+        spec = asked.pop("spec", SPEC)
+        rows = labelled_rows(self.given.source, spec, WINDOW)
+        return stress(
+            self.given, spec, self.version(model, **(tags or {})), parent(self.given), rows,
+            reference=reference_of(self.given, spec), **{"trained": REFERENCE, **asked},
+        )  # fmt: skip
+
+
+def found(outcome: Stress, metric: str) -> Finding:
+    """The first finding of a metric."""
+    return next(one for one in outcome.findings if one.metric == STRESS + metric)
+
+
+def breaches(outcome: Stress) -> set[str]:
+    """Metrics that were breached."""
+    return {one.metric.removeprefix(STRESS) for one in outcome.findings if one.is_breach}
