@@ -54,7 +54,8 @@ class FakeRegistry:
         kept = self.stored.setdefault(model, [])
         number = str(1 + max((int(version.version) for version, _ in kept), default=0))
         digest = digest_of([model, number, key])
-        marks = {**tags, "amends.key": key, "amends.digest": digest}
+        size = str(len(repr(estimator)))
+        marks = {"amends.bytes": size, **tags, "amends.key": key, "amends.digest": digest}
         version = ModelVersion(model=model, version=number, digest=digest, tags=tuple(sorted(marks.items())))
         kept.append((version, estimator))
         return version

@@ -77,6 +77,14 @@ def test_versions_count_up_and_come_newest_first(registry: ModelRegistry, model:
     assert registry.version(model, "2") == second
 
 
+def test_a_version_says_how_large_its_artefact_is(registry: ModelRegistry, model: str) -> None:
+    """The stress test compares sizes: a whole number of bytes, whatever the caller's own tags say."""
+    size = register(registry, model, "sized").tag("amends.bytes")
+
+    assert size is not None
+    assert 0 < int(size) < 1_000_000
+
+
 def test_the_same_key_registers_once(registry: ModelRegistry, model: str) -> None:
     """A retried task gets the version that its first attempt made, whatever it brings now."""
     first = register(registry, model, "remedy of i-1")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ALIAS = "champion"
 KEY_TAG = "amends.key"
 DIGEST_TAG = "amends.digest"
+BYTES_TAG = "amends.bytes"
 SETTINGS = {
     # by default a call to a server that is down blocks for four minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -108,7 +109,8 @@ class MlflowRegistry:
             with TemporaryDirectory(prefix="amends-model-") as folder:
                 path = Path(folder) / "model"
                 digest = write_artefact(estimator, example, path)
-                self._store(model, path, {**tags, KEY_TAG: key, DIGEST_TAG: digest}, metrics)
+                marks = {KEY_TAG: key, DIGEST_TAG: digest, BYTES_TAG: str(_bytes_below(path))}
+                self._store(model, path, {**tags, **marks}, metrics)
         stored = self._by_key(model, key)
         if stored is None:
             raise Unavailable(f"MLflow took a version of {model} but does not show it. Try again.")
@@ -214,6 +216,10 @@ class MlflowRegistry:
                 f"MLflow at {_without_password(self._uri)}: {_without_password(_line(error))}. "
                 "Check that it runs and that MLFLOW_TRACKING_URI names it."
             ) from error
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _version(raw: Any) -> ModelVersion:

@@ -1,5 +1,6 @@
 """Revalidate: the whole gate on the version that serves now, before anything about it is changed."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from amends.ports import Services
 from amends.workflow.gate import gate
 from amends.workflow.promote import rollback_target
 from amends.workflow.rows import labelled_rows, score_both
+from amends.workflow.stress import stress, trained_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +57,24 @@ def revalidate(
     beside = rollback_target(services.ledger, services.registry, spec.name, known_bad=[record.version])
     rows = labelled_rows(services.source, spec, window)
     before, after = score_both(services.registry, spec, rows, beside or serving, serving)
+    stressed = stress(
+        services, spec, serving, beside or serving, rows, reference=reference,
+        trained=_earlier(serving, window),
+        allowed=tuple(json.loads(serving.tag("amends.facts") or "{}").get("sensitive_at_scoring", ())),
+    )  # fmt: skip
     validation = gate(
-        spec, services.policy, services.quality, reference=reference, champion=before, candidate=after
-    )
+        spec, services.policy, services.quality, reference=reference, champion=before, candidate=after,
+        further=stressed.findings,
+    )  # fmt: skip
     return Revalidation(
         champion=serving,
         beside=beside,
         validation=validation,
         evidence=services.ledger.put_evidence("validation", validation.document()),
     )
+
+
+def _earlier(version: ModelVersion, window: Window) -> Window | None:
+    """The span that a version was fitted to, where it lies before the window that it is judged on."""
+    trained = trained_on(version)
+    return trained if trained is not None and trained.end <= window.start else None
