@@ -11,7 +11,7 @@ import pytest
 from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.validation import WEIGHED, Validation
-from amends.errors import DataError, SpecError
+from amends.errors import DataError
 from amends.measures.comparison import SCORE_BINS, auc_of, compare_scores
 from amends.measures.pairing import align, pair_rows
 from amends.measures.resampling import Resampler
@@ -353,16 +353,6 @@ def test_the_same_rows_give_the_same_bytes() -> None:
     first, second = judge(champion, candidate), judge(champion, candidate)
     assert first.document() == second.document()
     assert first.digest == second.digest != judge(champion, champion).digest
-
-
-def test_other_tasks_have_no_gate_yet() -> None:
-    """A regression model is refused with the task it has."""
-    people = applicants(300)
-    with pytest.raises(SpecError, match="the spec says regression"):
-        judge(
-            scored(people, people["truth"]), scored(people, people["truth"]),
-            spec=lending_spec(task="regression"),
-        )  # fmt: skip
 
 
 def test_measures_agree_with_scikit_learn() -> None:

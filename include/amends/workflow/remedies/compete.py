@@ -14,17 +14,20 @@ from amends.measures.digests import WindowDigest
 from amends.measures.mitigation import PARITY
 from amends.ports import Services
 from amends.workflow.assess import digest_window
-from amends.workflow.gate import MARGINS, Narrowing, gate
+from amends.workflow.gate import Narrowing, gate
+from amends.workflow.gate_rulings import MARGINS, RISING
 from amends.workflow.remedies.mitigate_bias import METHOD as MITIGATION
 from amends.workflow.remedy import Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
 
 AIM = "brier_score"
 """What the blessed are ranked by unless the incident names another measure: right order and right scale."""
-RISING = (
-    "brier_score", "calibration_error", "true_positive_rate_difference", "false_positive_rate_difference",
-)  # fmt: skip
-"""Measures of which a higher value is worse."""
+AIMS = {
+    "binary_classification": {"fairness": "selection_rate_ratio", "performance": "auc", "": AIM},
+    "multiclass_classification": {"fairness": "selection_rate_ratio", "": "macro_f1"},
+    "regression": {"fairness": "mean_error_difference", "": "mean_absolute_error"},
+}
+"""Measure by which blessed candidates are ranked, by task and the incident's category (``""``: any other)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,12 @@ def compete(
     return Competition(
         aim=aim, window=held_out, ranked=tuple(judged[i] for i in order), not_built=tuple(not_built)
     )
+
+
+def aim_of(spec: ModelSpec, category: str) -> str:
+    """The measure that an incident of a category ranks candidates by."""
+    by_category = AIMS[spec.task]
+    return by_category.get(category, by_category[""])
 
 
 def common_holdout(candidates: Sequence[Candidate]) -> Window:
