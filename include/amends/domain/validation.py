@@ -16,6 +16,9 @@ STANDING = "standing"
 """First word of the reason of a finding that passes a broken limit as the candidate clearly improves it."""
 WEIGHED = "for people to weigh"
 """First words of a reason that blocks nothing and that those who approve have to decide about."""
+AGAIN = "_again"
+"""Ending of the metric of a past incident that was replayed: what is shown blocks, what old rows cannot show
+is told, since they will never be more."""
 ADVISORY = (Category.DATA_QUALITY, Category.LABEL_QUALITY)
 """Categories in which only a proven breach blocks: a doubt about the rows is told, not held against them."""
 
@@ -48,16 +51,23 @@ def bless(findings: Sequence[Finding], weighed: Callable[[Finding], bool] = _nev
         return Blessing(blessed=False, reasons=(*none, *(_sentence(one) for one in blocking)))
     held = sum(one.verdict is Verdict.PASS for one in findings)
     standing = [_sentence(one) for one in findings if one.reason.startswith(STANDING)]
+    untold = [_sentence(one) for one in findings if _past(one) and one.verdict is not Verdict.PASS]
     for_people = [f"{WEIGHED}: {_sentence(one)}" for one in open_ones]
     held_all = f"all {held} checks that could be made hold" if not open_ones else f"{held} checks hold"
-    return Blessing(blessed=True, reasons=(held_all, *standing, *for_people))
+    return Blessing(blessed=True, reasons=(held_all, *standing, *for_people, *untold))
 
 
 def _blocks(finding: Finding) -> bool:
     if finding.verdict in (Verdict.BREACH, Verdict.ERROR):
         return True
+    if _past(finding):
+        return False
     intersection = isinstance(finding.attribute, tuple) and len(finding.attribute) > 1
     return finding.verdict is not Verdict.PASS and finding.category not in ADVISORY and not intersection
+
+
+def _past(finding: Finding) -> bool:
+    return finding.metric.endswith(AGAIN)
 
 
 def _sentence(finding: Finding) -> str:

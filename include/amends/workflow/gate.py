@@ -9,7 +9,7 @@ import pyarrow as pa
 from amends import __version__
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.spec import ModelSpec
-from amends.domain.validation import Validation, bless
+from amends.domain.validation import AGAIN, Validation, bless
 from amends.measures.comparison import Comparison, compare_scores
 from amends.measures.comparison_classes import compare_classes
 from amends.measures.comparison_errors import compare_errors
@@ -51,7 +51,8 @@ class Narrowing:
 
     def weighed(self, finding: Finding) -> bool:
         """Whether people decide about a finding."""
-        aimed = finding.metric.removesuffix("_change") in self.metrics and finding.attribute == self.attribute
+        metric = finding.metric.removesuffix("_change").removesuffix(AGAIN)
+        aimed = metric in self.metrics and finding.attribute == self.attribute
         return finding.category is Category.FAIRNESS and not aimed
 
 
@@ -69,7 +70,7 @@ def gate(
     """
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
     tables = align(spec, champion, candidate)
-    rows = _paired(spec, *tables)
+    rows = paired(spec, *tables)
     window, scored = (digest_batches(spec, table.to_batches(), reference.grid) for table in tables)
     findings = (
         *(one for one in quality.check(spec, reference, window) if one.metric not in NOT_ABOUT_A_VERSION),
@@ -96,7 +97,7 @@ def gate(
 
 def compare_versions(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> list[Comparison]:
     """Measure two versions on the same rows, in the same order, as the gate does; no rows, no measures."""
-    rows = _paired(spec, champion, candidate)
+    rows = paired(spec, champion, candidate)
     if not rows.rows:
         return []
     if isinstance(rows, PairedErrors):
@@ -125,7 +126,8 @@ def _evidence(spec: ModelSpec, policy: "Policy", rows: Paired) -> Iterator[Findi
     )  # fmt: skip
 
 
-def _paired(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRows | PairedErrors:
+def paired(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRows | PairedErrors:
+    """Put two versions' aligned rows side by side, as the task asks. :raises DataError: they don't fit."""
     if spec.task == "regression":
         return pair_errors(spec, champion, candidate)
     pair = pair_rows if spec.task == "binary_classification" else pair_classes

@@ -16,6 +16,7 @@ from amends.ports import Services
 from amends.workflow.assess import digest_window
 from amends.workflow.gate import Narrowing, gate
 from amends.workflow.gate_rulings import MARGINS, RISING
+from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.remedies.mitigate_bias import METHOD as MITIGATION
 from amends.workflow.remedy import Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
@@ -164,6 +165,7 @@ class _Bench:
         validation = gate(
             spec_without(spec, candidate.masked), services.policy, _QualityOf(services, self.incident),
             reference=self.reference, champion=before, candidate=after, narrowing=_narrowing(candidate),
+            further=replay_incidents(services, spec, candidate.version, trained=candidate.trained),
         )  # fmt: skip
         services.ledger.put_evidence("validation", validation.document())
         gain = _gain(validation.findings, self.aim, self.attribute)

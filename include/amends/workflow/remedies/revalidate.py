@@ -11,6 +11,7 @@ from amends.errors import LedgerError
 from amends.measures.digests import WindowDigest
 from amends.ports import Services
 from amends.workflow.gate import gate
+from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.promote import rollback_target
 from amends.workflow.rows import labelled_rows, score_both
 
@@ -56,8 +57,9 @@ def revalidate(
     rows = labelled_rows(services.source, spec, window)
     before, after = score_both(services.registry, spec, rows, beside or serving, serving)
     validation = gate(
-        spec, services.policy, services.quality, reference=reference, champion=before, candidate=after
-    )
+        spec, services.policy, services.quality, reference=reference, champion=before, candidate=after,
+        further=replay_incidents(services, spec, serving),
+    )  # fmt: skip
     return Revalidation(
         champion=serving,
         beside=beside,
