@@ -88,6 +88,7 @@ under your name.
 
 - Response run: {link}
 - Incident: {code(incident.id)}
+- Whole validation report: {code(f"amends report {incident.id} --validation best --out report.html")}
 - `evidence:{evidence}`
 """,
     ]

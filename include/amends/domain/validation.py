@@ -3,8 +3,8 @@
 Blessed means: every check that has to hold was seen to hold. Too little evidence is no blessing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -79,7 +79,11 @@ def _sentence(finding: Finding) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """A candidate judged beside its champion on the same rows, as one document."""
+    """A candidate judged beside its champion on the same rows, as one document.
+
+    ``subject``: the versions behind the rows (number, content digest, lineage), where they are known: their
+    digests stand in the document, and so does the document's own digest of all else (:func:`is_intact`).
+    """
 
     model: str
     code_version: str
@@ -93,6 +97,7 @@ class Validation:
     findings: tuple[Finding, ...]
     blessed: bool
     reasons: tuple[str, ...]
+    subject: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the contract's document of ``amends gate``; equal inputs give equal bytes."""
@@ -112,6 +117,7 @@ class Validation:
                 "findings": [finding.document() for finding in self.findings],
                 "blessed": self.blessed,
                 "reasons": list(self.reasons),
+                **({"subject": dict(self.subject)} if self.subject else {}),
             }
         )
         return {**body, "decision_digest": digest_of(body)}
@@ -120,3 +126,9 @@ class Validation:
     def digest(self) -> str:
         """Content digest of the whole document: what an approval is given on."""
         return digest_of(self.document())
+
+
+def is_intact(document: Mapping[str, Any]) -> bool:
+    """Whether a validation document is what the gate wrote: its ``decision_digest`` is that of all else."""
+    body = {name: value for name, value in document.items() if name != "decision_digest"}
+    return document.get("decision_digest") == digest_of(body)

@@ -134,4 +134,4 @@ def _gaps(
         judged = [i for i in range(len(names)) if i not in left_out]
         rates = group_rates(metric, table[judged], good)
         ends = tuple(names[judged[int(i)]] for i in (rates.argmin(), rates.argmax()))
-        yield from gap_findings(one, policy, About(named(attribute), ends, small))
+        yield from gap_findings(one, policy, About(named(attribute), ends, small, rows.rows))

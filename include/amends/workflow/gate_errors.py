@@ -59,4 +59,4 @@ def _gaps(
         shown = means.copy()
         shown[left_out] = np.nan
         ends = names[int(np.nanargmin(shown))], names[int(np.nanargmax(shown))]
-        yield from gap_findings(one, policy, About(named(attribute), ends, small))
+        yield from gap_findings(one, policy, About(named(attribute), ends, small, rows.rows))

@@ -1,7 +1,7 @@
 """From one comparison of two versions to the gate's findings: the level, and the change."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from amends.domain.findings import Category, Finding, Verdict
@@ -63,11 +63,16 @@ RISING = (
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a comparison is about besides all rows, and which groups were too small for it."""
+    """What a comparison is about besides all rows, and which groups were too small for it.
+
+    ``rows``: of all groups together; where fewer than SMALL_CELL of them were left out, they are counted in,
+    so that no number tells how few there are.
+    """
 
     attribute: str | tuple[str, ...] | None = None
     groups: tuple[str, ...] = ()
     small: str = ""
+    rows: int = 0
 
 
 EVERYBODY = About()
@@ -104,6 +109,8 @@ def gap_findings(
     one: Comparison, policy: "Policy", about: About, margins: Mapping[str, str] = MARGINS
 ) -> list[Finding]:
     """Judge a gap between groups: of one attribute its level too, of an intersection only the change."""
+    if 0 < about.rows - one.n < SMALL_CELL:
+        one = replace(one, n=about.rows)
     single, limited = not isinstance(about.attribute, tuple), LEVELS.get(one.metric)
     found, harmless = [], False
     if single and limited:

@@ -1,7 +1,7 @@
 """Where several remedies fit, all are built, and the gate ranks them on rows that none of them has seen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amends.domain.findings import Finding, Verdict
@@ -18,7 +18,7 @@ from amends.workflow.gate import Narrowing, gate
 from amends.workflow.gate_rulings import MARGINS, RISING
 from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.remedies.mitigate_bias import METHOD as MITIGATION
-from amends.workflow.remedy import Candidate, spec_without
+from amends.workflow.remedy import INCIDENT, Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
 
 AIM = "brier_score"
@@ -167,6 +167,7 @@ class _Bench:
             reference=self.reference, champion=before, candidate=after, narrowing=_narrowing(candidate),
             further=replay_incidents(services, spec, candidate.version, trained=candidate.trained),
         )  # fmt: skip
+        validation = replace(validation, subject=_subject(self.champion, candidate))
         services.ledger.put_evidence("validation", validation.document())
         gain = _gain(validation.findings, self.aim, self.attribute)
         return Standing(
@@ -175,6 +176,17 @@ class _Bench:
             gain=gain,
             reasons=_reasons(validation, self.aim, gain),
         )
+
+
+def _subject(champion: ModelVersion, candidate: Candidate) -> dict[str, Any]:
+    """Say which versions a validation is of, and what the candidate was made from."""
+    return {
+        "champion": {"version": champion.version, "digest": champion.digest},
+        "candidate": {
+            **{name: value for name, value in candidate.document().items() if name != "facts"},
+            "incident": candidate.version.tag(INCIDENT),
+        },
+    }
 
 
 def _narrowing(candidate: Candidate) -> Narrowing | None:

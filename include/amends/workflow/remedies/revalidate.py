@@ -1,6 +1,6 @@
 """Revalidate: the whole gate on the version that serves now, before anything about it is changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amends.domain.promotion import ModelVersion
@@ -60,9 +60,16 @@ def revalidate(
         spec, services.policy, services.quality, reference=reference, champion=before, candidate=after,
         further=replay_incidents(services, spec, serving),
     )  # fmt: skip
+    validation = replace(validation, subject=_subject(beside or serving, serving))
     return Revalidation(
         champion=serving,
         beside=beside,
         validation=validation,
         evidence=services.ledger.put_evidence("validation", validation.document()),
     )
+
+
+def _subject(beside: ModelVersion, serving: ModelVersion) -> dict[str, Any]:
+    """Say which versions a validation is of: here the one that serves is judged."""
+    pair = {"champion": beside, "candidate": serving}
+    return {role: {"version": one.version, "digest": one.digest} for role, one in pair.items()}
