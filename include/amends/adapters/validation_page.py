@@ -7,6 +7,7 @@ and of bounded length. Numbers of fewer than 11 rows are withheld, whatever docu
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from amends.adapters.validation_marks import (
     titled,
 )
 from amends.domain.canonical import digest_of
-from amends.domain.review import CHANGE, MEASURES
+from amends.domain.review import CHANGE
 from amends.domain.validation import AGAIN, is_intact
 
 SECTIONS = {
@@ -43,6 +44,7 @@ BY_CATEGORY = {
 }  # fmt: skip
 STRESS = "stress_"
 """First letters of the metrics that try a version on made-up rows."""
+METRIC = re.compile(r"[a-z0-9_]{1,80}")
 MOST_REASONS = 12
 
 
@@ -122,10 +124,11 @@ def _reason(reason: str) -> str:
     metric, colon, rest = str(reason).partition(": ")
     name, paren, about = metric.partition(" (")
     base = name.removesuffix(AGAIN).removesuffix(CHANGE)
-    if not colon or base not in MEASURES:
+    if not colon or not METRIC.fullmatch(name):
         return text(reason, 600)
     what = ", change" if name.endswith(CHANGE) else ", past incident" if name.endswith(AGAIN) else ""
-    return f"<b>{titled(base)[0]}{what}{' ' + text(paren + about) if about else ''}</b>: {text(rest, 600)}"
+    where = f" {text(paren + about)}" if about else ""
+    return f"<b>{titled(base.removeprefix(STRESS))[0]}{what}{where}</b>: {text(rest, 600)}"
 
 
 def _glance(document: Mapping[str, Any]) -> str:

@@ -131,7 +131,8 @@ def _no_loss(spec: ModelSpec, policy: "Policy", then: pa.Table, now: pa.Table) -
     if one is None:
         return None
     margin = policy.limit(MARGINS[main])
-    ruling = rule_change(span(one.worse), margin, one.n)
+    ruled = rule_change(span(one.worse), margin, one.n)
+    ruling = replace(ruled, reason=ruled.reason.replace("the champion", "what served then"))
     sign = one.scale if one.rising else -one.scale
     return _finding(Category.PERFORMANCE, one, ruling, one.champion.value + sign * margin, EVERYBODY)
 
