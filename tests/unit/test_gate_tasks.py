@@ -353,6 +353,13 @@ def test_rows_that_do_not_fit_are_refused(task: str) -> None:
         judge(spec, champion, turned)
 
 
+def test_ids_in_the_place_of_classes_are_refused() -> None:
+    """A label of its own for each of 3000 rows is no class: said in one line, with the way out."""
+    frame = several(3000).assign(label=[f"c{i}" for i in range(3000)])
+    with pytest.raises(DataError, match="more than 2000 are not compared"):
+        judge(SEVERAL, decided(frame, odds(frame)), decided(frame, odds(frame)))
+
+
 def test_a_label_that_is_no_number_is_refused() -> None:
     """A regression on texts is bad input, said in one line."""
     frame = prices(300).assign(label="a lot")

@@ -14,6 +14,8 @@ from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_texts
 
 MISSING = "(missing)"
+MOST_CLASSES = 2000
+"""More are no classes but numbers or ids, and would not fit in memory."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,12 +97,17 @@ def pair_rows(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> Paire
 def pair_classes(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRows:
     """Put two versions' aligned rows side by side where there are more classes than two.
 
-    :raises DataError: their labels differ.
+    :raises DataError: their labels differ, or there are more classes than can be compared.
     """
     c = spec.columns
     columns = [table.column(name) for table in (champion, candidate) for name in (c.label, c.predicted_label)]
     texts = [np.array(as_texts(column).to_pylist(), dtype=object) for column in columns]
     classes = tuple(sorted({one for text in texts for one in text if one is not None}))
+    if len(classes) > MOST_CLASSES:
+        raise DataError(
+            f"labels and decisions have {len(classes)} classes, more than {MOST_CLASSES} are not compared. "
+            "Set task: regression in the spec, or group them."
+        )
     place = {name: number for number, name in enumerate(classes)}
     label, decision, again, other = (
         np.array([place.get(one, -1) for one in text], dtype=np.int64) for text in texts
