@@ -60,10 +60,9 @@ def bless(findings: Sequence[Finding], weighed: Callable[[Finding], bool] = _nev
 def _blocks(finding: Finding) -> bool:
     if finding.verdict in (Verdict.BREACH, Verdict.ERROR):
         return True
-    if _past(finding):
-        return False
     intersection = isinstance(finding.attribute, tuple) and len(finding.attribute) > 1
-    return finding.verdict is not Verdict.PASS and finding.category not in ADVISORY and not intersection
+    spared = finding.category in ADVISORY or intersection or _past(finding)
+    return finding.verdict is not Verdict.PASS and not spared
 
 
 def _past(finding: Finding) -> bool:
