@@ -19,6 +19,7 @@ from amends.errors import ArtefactError, Unavailable
 from amends.ports import Services
 from amends.workflow.freeze import freeze
 from amends.workflow.gate import Narrowing, gate
+from amends.workflow.past_faults import Fault, judge_again
 from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.promote import promote
 from amends.workflow.remedies.compete import compete
@@ -258,7 +259,7 @@ def test_what_old_rows_cannot_show_is_told_and_does_not_block() -> None:
     for rows, said in (
         ([], "no longer kept"),
         ([pa.record_batch({"id": ["a"]})], "no column 'at'"),
-        (given.ledger.frozen[incident][0].slice(0, 150), "too small, to tell"),  # type: ignore[attr-defined]
+        (given.ledger.frozen[incident][0].slice(0, 150), "groups are too small"),  # type: ignore[attr-defined]
     ):
         given.ledger.frozen[incident] = rows if isinstance(rows, list) else [rows]  # type: ignore[attr-defined]
         verdict = blessed(given, biased)
@@ -373,3 +374,66 @@ def test_the_log_odds_of_the_story_are_what_they_seem() -> None:
     """The fair model's scores follow income alone: its log odds are 1.2 times the income."""
     rows = people(1)
     assert np.allclose(logit(fair(rows)), 1.2 * rows["income"])
+
+
+B, M, R = "binary_classification", "multiclass_classification", "regression"
+
+
+@pytest.mark.parametrize(
+    ("category", "metric", "task", "expected"),
+    [
+        (Category.PERFORMANCE, "auc_floor", B, "auc"),
+        (Category.PERFORMANCE, "log_loss", B, "brier_score"),
+        (Category.PERFORMANCE, "accuracy", B, "balanced_accuracy"),
+        (Category.PERFORMANCE, "accuracy", M, "accuracy"),
+        (Category.PERFORMANCE, "worst_slice_absolute_error", R, "mean_absolute_error"),
+        (Category.CALIBRATION_DRIFT, "calibration_slope", B, "calibration_error"),
+        (Category.CALIBRATION_DRIFT, "bias", R, "bias"),
+        (Category.FAIRNESS, "selection_rate_gap_change", B, "selection_rate_ratio"),
+        (Category.FAIRNESS, "false_negative_rate_difference", B, "true_positive_rate_difference"),
+        (Category.FAIRNESS, "mean_absolute_error_gap_change", R, "mean_absolute_error_difference"),
+        (Category.FAIRNESS, "precision_difference", B, None),
+        (Category.DATA_DRIFT, "psi", B, None),
+    ],
+)
+def test_a_fault_is_measured_by_its_kind(
+    category: Category, metric: str, task: str, expected: str | None
+) -> None:
+    """The monitor's measure has one of its kind that compares two versions; a fault of the data has none."""
+    fault = Fault(category=category, lead=lead(category, metric))
+    assert fault.measure(replace(SPEC, task=task)) == expected
+    assert Fault(category=category, lead=None).measure(SPEC) is None
+
+
+def test_the_limit_of_then_is_the_reference_of_the_same_measure() -> None:
+    """Log-loss opened it: scores are compared by Brier score, from the Brier score of the reference."""
+    table = scored(people(1), fair(people(1)))
+    findings = (
+        lead(Category.PERFORMANCE, "log_loss", reference_value=0.9),
+        lead(Category.PERFORMANCE, "brier_score", reference_value=0.16, groups=("2",)),
+        lead(Category.PERFORMANCE, "brier_score", reference_value=0.15),
+    )
+    fault = Fault(category=Category.PERFORMANCE, lead=findings[0], findings=findings)
+    again = judge_again(SPEC, POLICY, fault, table, table)
+    assert again is not None
+    assert again.threshold == pytest.approx(0.15 + 0.03)
+    assert judge_again(SPEC, POLICY, replace(fault, findings=findings[:1]), table, table) is None
+
+
+def test_errors_of_a_regression_may_not_return() -> None:
+    """A reference error of 1 tolerates 1.2: twice that again is a breach, half of then is none."""
+    spec = replace(SPEC, task="regression", favourable_label=None)
+    rows = people(1).drop(columns=["truth", "noise"])
+    noise = np.random.default_rng(4).normal(0, 3, ROWS)
+
+    def said(size: float) -> pa.Table:
+        wrong = rows["label"] + size * noise
+        return pa.Table.from_pandas(rows.assign(score=wrong, decision=wrong), preserve_index=False)
+
+    one = lead(Category.PERFORMANCE, "mean_absolute_error", reference_value=1.0)
+    fault = Fault(category=Category.PERFORMANCE, lead=one, findings=(one,))
+    verdicts = [judge_again(spec, POLICY, fault, said(1), said(size)) for size in (1, 0.5, 0.1)]
+    assert [found.verdict for found in verdicts if found] == [Verdict.BREACH, Verdict.PASS, Verdict.PASS]
+    assert verdicts[0] is not None
+    assert verdicts[0].threshold == pytest.approx(1.2)
+    assert verdicts[0].value == pytest.approx(np.abs(noise).mean())

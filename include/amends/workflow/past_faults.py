@@ -30,14 +30,17 @@ MAIN = {
     "regression": "mean_absolute_error",
 }
 """What a version may not lose on rows with a fault of the data, by task."""
-CALIBRATION = ("calibration_in_the_large", "calibration_slope", "calibration_intercept")
+OWN = {"calibration_error": "expected_calibration_error"}
+"""A measure that the monitor has another name for."""
 SAME = {
     "log_loss": "brier_score",
     "worst_slice_log_loss": "brier_score",
     "worst_slice_error_rate": "accuracy",
     "worst_slice_absolute_error": "mean_absolute_error",
     "expected_calibration_error": "calibration_error",
-    **dict.fromkeys(CALIBRATION, "calibration_error"),
+    "calibration_in_the_large": "calibration_error",
+    "calibration_slope": "calibration_error",
+    "calibration_intercept": "calibration_error",
 }
 """The monitor's measure to the one of its kind that compares two versions on the same rows."""
 DECISIONS = ("accuracy", "precision", "recall", "f1")
@@ -103,7 +106,7 @@ def judge_again(
     """Judge whether a version repeats a fault, on the same rows as they were served then and scored now.
 
     :param then: frozen rows with the scores of then; ``now``: the same rows scored by the version.
-    :returns: None where the rows have too few labels to say anything.
+    :returns: None where rows have too few labels, groups are too small, or no limit of then is on record.
     :raises DataError: the rows cannot be compared.
     """
     measure = fault.measure(spec)
@@ -180,10 +183,12 @@ def _limit(policy: "Policy", fault: Fault, measure: str) -> float | None:
     """How far the measure might have gone then: from its reference, else the fixed limit."""
     if fault.category is Category.FAIRNESS:
         return policy.limit(LEVELS.get(measure, "fairness.error_difference"))
-    known = [one for one in fault.findings if SAME.get(one.metric, one.metric) == measure and not one.groups]
-    known = [one for one in known if one.metric not in CALIBRATION and one.reference_value is not None]
-    if measure in TOLERATED and known and known[0].reference_value is not None:
-        before, step = known[0].reference_value, policy.limit(TOLERATED[measure])
+    named = OWN.get(measure, measure)
+    before = next(
+        (one.reference_value for one in fault.findings if one.metric == named and not one.groups), None
+    )
+    if measure in TOLERATED and before is not None:
+        step = policy.limit(TOLERATED[measure])
         step *= before if measure in RELATIVE else 1
         rising = measure in {*RELATIVE, "brier_score", "calibration_error"}
         return before + step if rising else before - step

@@ -124,7 +124,7 @@ class _Suite:
         except DataError as unfit:
             return [survived, self._no_data(fault, f"its rows cannot be compared, {unfit}")]
         if again is None:
-            few = "too few of its rows have labels, or groups are too small, to tell"
+            few = "too few of its rows have labels, groups are too small, or no limit of then is on record"
             return [survived, self._no_data(fault, few)]
         return [survived, replace(again, reason=again.reason + note)]
 
