@@ -229,6 +229,16 @@ def test_no_group_large_enough_is_no_proof_of_fairness() -> None:
     assert any("too few rows to judge: f" in reason for reason in verdict.reasons)
 
 
+def test_a_group_under_eleven_rows_is_not_named_and_no_difference_tells_its_size() -> None:
+    """Five people of a third group: left out without a name, and the rows told are those of all."""
+    people = applicants(3000).assign(sex=lambda p: np.where(p.index < 5, "hermit", p["sex"]))
+    verdict = judge(scored(people, people["truth"]), scored(people, people["truth"]))
+    ratio = found(verdict, "selection_rate_ratio", "sex")
+    assert ratio.n == 3000
+    assert "too few rows to judge: (under 11 rows)" in ratio.reason
+    assert "hermit" not in str(verdict.document())
+
+
 def test_a_standing_disparity_that_clearly_shrinks_is_blessed_and_told() -> None:
     """Keeping the worse champion would help nobody: it passes, and approvers read that the limit breaks."""
     people = applicants(8000)
