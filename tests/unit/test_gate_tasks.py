@@ -272,6 +272,18 @@ def test_measures_agree_with_scikit_learn(task: str) -> None:
         assert one.value == pytest.approx(oracle(y, after), abs=1e-9, rel=1e-9)
 
 
+def test_an_error_is_judged_in_multiples_of_the_champions_and_told_in_the_labels_unit() -> None:
+    """The limit is a twentieth above the champion's mean absolute error, whatever the unit is."""
+    verdict, _ = judged("errors", *BAD_ERRORS["larger errors"][:2])
+    one = found(verdict, "mean_absolute_error_change")
+    assert one.reference_value is not None
+    assert one.threshold == pytest.approx(1.05 * one.reference_value)
+    assert one.reason.endswith("in multiples of the champion's")
+    assert one.value is not None
+    assert one.interval is not None
+    assert one.interval[0] < one.value < one.interval[1]
+
+
 def test_gaps_between_groups_agree_with_a_table_by_hand() -> None:
     """Several classes: the ratio of favourable shares; regression: means over the champion's deviation."""
     verdict, rows = judged("several", *BAD_CLASSES["a new gap in favourable decisions"][:2])

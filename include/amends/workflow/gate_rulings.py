@@ -96,10 +96,11 @@ def change(
     """Judge the change; limit and interval are given in the measure's own unit, around the champion."""
     ruling = rule_change(span(one.worse), margin, one.n, harmless=harmless)
     sign = one.scale if one.rising else -one.scale
+    unit = "; in multiples of the champion's" if one.scale != 1 else ""
     low, high = sorted(one.champion.value + sign * end for end in (one.worse.low, one.worse.high))
     return Finding(
         category=category, metric=f"{one.metric}_change", verdict=ruling.verdict,
-        reason=ruling.reason + about.small, attribute=about.attribute, groups=about.groups,
+        reason=ruling.reason + unit + about.small, attribute=about.attribute, groups=about.groups,
         value=one.candidate.value, reference_value=one.champion.value,
         threshold=one.champion.value + sign * margin, interval=(low, high), n=one.n,
     )  # fmt: skip
