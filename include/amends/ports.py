@@ -101,7 +101,8 @@ class Ledger(Protocol):
 
 
 Scorer: TypeAlias = "Callable[[pd.DataFrame], pd.Series[float]]"
-"""Scores in [0, 1], one per row, in the frame's order."""
+"""Scores in [0, 1] (a regression's predictions), one a row, in the frame's order. A model of several classes
+answers with a frame: ``decision``, each row's likeliest class, and ``score``, its probability."""
 
 
 class ModelRegistry(Protocol):

@@ -41,6 +41,19 @@ def test_scores_are_those_of_the_model_itself(stored: Any) -> None:
     assert np.allclose(scores.sort_index(), expected, atol=1e-12)
 
 
+def test_a_model_of_several_classes_answers_with_class_and_share(tmp_path: Path) -> None:
+    """Stored, loaded in the sandbox, it gives each row's likeliest class and that one's probability."""
+    from sklearn.linear_model import LogisticRegression
+
+    draw = np.random.default_rng(1)
+    rows = pd.DataFrame({"a": draw.normal(size=300)})
+    model = LogisticRegression().fit(rows, np.array(["x", "y", "z"])[np.digitize(rows["a"], [-0.5, 0.5])])
+    digest = write_artefact(model, rows, tmp_path / "model")
+    answer = score_apart(tmp_path / "model", digest, rows.sample(frac=1, random_state=2)).sort_index()
+    assert list(answer["decision"]) == list(model.predict(rows))
+    assert np.allclose(answer["score"], model.predict_proba(rows).max(axis=1), atol=1e-12)
+
+
 def test_an_altered_artefact_is_refused_inside(stored: Any, tmp_path: Path) -> None:
     """One byte more: the child says so and scores nothing."""
     folder, digest, rows, _ = stored

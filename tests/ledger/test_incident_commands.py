@@ -11,11 +11,13 @@ from amends.adapters.fairlearn_metrics import FairlearnMetrics
 from amends.adapters.files import load_policy, load_spec
 from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.adapters.postgres import PostgresLedger
+from amends.adapters.validation_page import validation_page
 from amends.cli import run
 from amends.demo import lending
 from amends.demo.training import train, train_on_officers
 from amends.domain.events import EventKind
 from amends.domain.policy import policy_from_document
+from amends.domain.validation import Validation
 from amends.domain.window import Window
 from amends.errors import LedgerError
 from amends.measures.scoring import decide, scorer_of
@@ -121,6 +123,41 @@ def test_report_writes_the_page(house: Any, capsys: pytest.CaptureFixture[str], 
     target = tmp_path / "report.html"
     assert said(capsys, "report", incident, "--dsn", dsn, "--out", str(target))[0] == 0
     assert "Bias: rates by group" in target.read_text(encoding="utf-8")
+
+
+def test_report_writes_the_page_of_a_validation(
+    house: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The best candidate's page and any other's come from the ledger's documents; an unknown one is named."""
+    services, dsn, incident = house
+    target = tmp_path / "validation.html"
+    asked = ("report", incident, "--dsn", dsn, "--out", str(target), "--validation")
+    code, _, err = said(capsys, *asked, "best")
+    assert (code, "has no validation of 'best'. There are: none yet" in err) == (2, True)
+
+    pages = {number: validated(number) for number in ("7", "8")}
+    kept = {number: services.ledger.put_evidence("validation", one) for number, one in pages.items()}
+    payload = {
+        "candidate": {"version": "8"}, "validation": kept["8"],
+        "others": [{"version": "7", "validation": kept["7"]}],
+    }  # fmt: skip
+    respond.record(services, incident, EventKind.CANDIDATE_VALIDATED, payload, model=SPEC.name)
+    for version, number in (("best", "8"), ("8", "8"), ("7", "7")):
+        assert said(capsys, *asked, version)[0] == 0
+        assert target.read_text(encoding="utf-8") == validation_page(pages[number])
+        assert f"sha256:{number}" in target.read_text(encoding="utf-8")
+    code, _, err = said(capsys, *asked, "9")
+    assert (code, "There are: 7, 8, best" in err) == (2, True)
+
+
+def validated(version: str) -> dict[str, Any]:
+    """The document of a candidate's validation."""
+    return Validation(
+        model=SPEC.name, code_version="1", policy_name="default", policy_digest="sha256:p",
+        reference="sha256:r", champion="sha256:c", candidate="sha256:d", rows=1, labelled=1, findings=(),
+        blessed=False, reasons=("nothing was checked",),
+        subject={"candidate": {"version": version, "digest": f"sha256:{version}"}},
+    ).document()  # fmt: skip
 
 
 def test_a_page_is_drawn_once(house: Any) -> None:

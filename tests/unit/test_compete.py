@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amends.domain.spec import ModelSpec
+from amends.domain.validation import is_intact
 from amends.domain.window import Window
 from amends.errors import DataError, LedgerError, Unavailable
 from amends.measures.wrappers import Recalibrated
@@ -101,7 +102,11 @@ def test_remedies_compete_and_the_gate_ranks_them() -> None:
     assert all(one.gain is not None and one.gain > 0.005 for one in found.ranked)
     assert found.ranked[0].reasons[0].startswith("brier score")
     for one in found.ranked:
-        assert given.ledger.evidence(one.validation.digest)["blessed"] == one.validation.blessed
+        kept = given.ledger.evidence(one.validation.digest)
+        assert kept["blessed"] == one.validation.blessed
+        assert is_intact(kept)
+        assert kept["subject"]["candidate"]["digest"] == one.candidate.version.digest
+        assert kept["subject"]["champion"] == {"version": "1", "digest": parent(given).digest}
     assert json.loads(json.dumps(found.document()))["ranked"][0]["version"]
 
 

@@ -95,3 +95,28 @@ def test_bad_input_exits_2_with_one_line(
     assert out == ""
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_out_writes_the_page_and_the_document(files: dict[str, str], tmp_path: Path) -> None:
+    """The folder holds a page for people and the document that it shows, the same bytes each time."""
+    out = tmp_path / "said"
+    assert gate(files, files["inverted"], "--out", str(out)) == 1
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(first) == {"report.html", "validation.json"}
+    document = json.loads(first["validation.json"])
+    page = first["report.html"].decode()
+    assert document["blessed"] is False
+    assert "Not blessed" in page
+    assert document["evidence"]["candidate"] in page
+    assert document["decision_digest"] in page
+    assert "<script" not in page
+    gate(files, files["inverted"], "--out", str(out))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+
+def test_a_folder_that_cannot_be_made_is_bad_input(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in its place is named on one line."""
+    assert gate(files, files["champion"], "--out", files["spec"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -270,10 +270,10 @@ def test_batches_of_a_log_are_read_in_any_order() -> None:
     assert table.column("application_id").to_pylist() == sorted(table.column("application_id").to_pylist())
 
 
-def test_a_task_that_is_not_compared_yet_is_left_open() -> None:
-    """No verdict is made up: scores are reproduced, and the result says that versions are not compared."""
+def test_versions_of_a_regression_are_compared_like_any_others() -> None:
+    """Read as numbers, decisions of version 2 are further off than those of version 1: a regression."""
     given, spec = services(), replace(SPEC, task="regression")
     found = reproduce(given, spec, window=BAD, failing=version(given, "2"), previous=version(given, "1"))
 
-    assert (found.result, found.regression) == ("inconclusive", False)
-    assert "regression are not compared" in found.reason
+    assert (found.result, found.regression) == ("confirmed", True)
+    assert "mean_absolute_error 0.429 against 0.299" in found.reason

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from amends.adapters.artefact_form import MODEL_FILE, check_form, check_sizes
 from amends.domain.canonical import digest_of
 from amends.errors import ArtefactError
-from amends.measures.scoring import scorer_of
+from amends.measures.scoring import scorer_of, scores_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def write_artefact(estimator: Any, example: "pd.DataFrame", folder: Path) -> str
         str(folder),
         serialization_format="skops",
         skops_trusted_types=list(TRUSTED_TYPES),
-        signature=infer_signature(_inputs(estimator, example), scores.to_numpy()),
+        signature=infer_signature(_inputs(estimator, example), scores_in(scores).to_numpy()),
         pip_requirements=[f"{name}=={version(name)}" for name in ("scikit-learn", "skops")],
     )
     if not scorer_of(read_artefact(folder))(example).equals(scores):

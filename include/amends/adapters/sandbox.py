@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import amends
 from amends.adapters.sandbox_child import REFUSED, ROWS, SCORES
 from amends.errors import ArtefactError
+from amends.measures.scoring import DECISION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,10 +50,11 @@ def score_apart(
         rows.reset_index(drop=True).to_parquet(scratch / ROWS)
         child = ["amends.adapters.sandbox_child", str(artefact.resolve()), digest, str(bounds.megabytes)]
         _finish([sys.executable, "-m", *child], scratch, bounds)
-        scores = pd.read_parquet(scratch / SCORES)["score"]
+        answer = pd.read_parquet(scratch / SCORES)
+    scores = answer if DECISION in answer.columns else answer["score"]
     if len(scores) != len(rows):
         raise ArtefactError(f"the version scored {len(scores)} of {len(rows)} rows. Register it anew.")
-    return scores.set_axis(rows.index)
+    return scores.set_axis(rows.index, axis=0)
 
 
 def _finish(command: list[str], scratch: Path, bounds: Bounds) -> None:

@@ -137,11 +137,16 @@ def _write(
     from amends.domain.canonical import canonical_json
 
     page = EvidentlyReporter().render(model, before, now, assessment.findings)
-    folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "report.html": page.encode(),
         "assessment.json": canonical_json(assessment.document()) + b"\n",
     }
+    write_files(folder, contents)
+
+
+def write_files(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files into a folder, none of them half."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         half = folder / f".{name}.part"
         half.write_bytes(content)

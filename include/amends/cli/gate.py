@@ -20,6 +20,7 @@ Candidate = Annotated[
     str, typer.Option("--candidate", help="Parquet: the same rows scored by the candidate.")
 ]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Another policy than the packaged one.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and validation.json.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -29,6 +30,7 @@ def gate(
     current: Champion,
     candidate: Candidate,
     *,
+    out: Out = None,
     policy: PolicyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +53,8 @@ def gate(
         champion=_rows(model, current),
         candidate=_rows(model, candidate),
     )
+    if out:
+        _write(out, validation)
     _tell(validation, as_json=as_json)
     if not validation.blessed:
         raise typer.Exit(1)
@@ -70,6 +74,17 @@ def _rows(model: "ModelSpec", path: str) -> "pa.Table":
         return pa.Table.from_batches(batches)
     except pa.ArrowInvalid:
         raise DataError(f"{path}: its files differ in columns or types. Write them alike.") from None
+
+
+def _write(folder: Path, validation: "Validation") -> None:
+    """Write the document, and the page that shows it."""
+    from amends.adapters.validation_page import validation_page
+    from amends.cli.check import write_files
+    from amends.domain.canonical import canonical_json
+
+    document = validation.document()
+    page = validation_page(document).encode()
+    write_files(folder, {"report.html": page, "validation.json": canonical_json(document) + b"\n"})
 
 
 def _tell(validation: "Validation", *, as_json: bool) -> None:

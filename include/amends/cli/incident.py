@@ -74,6 +74,10 @@ def report(
     incident: Incident,
     *,
     out: Annotated[Path, typer.Option("--out", help="File to write the page to.")] = Path("report.html"),
+    validation: Annotated[
+        str | None,
+        typer.Option("--validation", help="Instead the validation of a candidate: `best` or a version."),
+    ] = None,
     dsn: Dsn = None,
 ) -> None:
     """Write an incident's page on drift, bias and performance, safe to open; exit code 2 before it is drawn.
@@ -87,12 +91,36 @@ def report(
     found = incident_from_events(ledger.events(incident=incident))
     if found is None:
         raise _unknown(incident)
+    if validation is not None:
+        from amends.adapters.validation_page import validation_page
+
+        page = validation_page(ledger.evidence(_validation(ledger, incident, validation)))
+        out.write_text(page, encoding="utf-8")
+        print(f"{incident}: page written to {out}.")
+        return
     drawn = ledger.events(model=found.model, kinds=[EventKind.REPORT_DRAWN])
     mine = [event for event in drawn if event.payload["assessment"] == found.assessment]
     if not mine:
         raise BadInput(f"incident {incident!r} has no page yet: the monitor draws it later. Try again.")
     out.write_text(ledger.evidence(mine[0].payload["evidence"])["html"], encoding="utf-8")
     print(f"{incident}: page written to {out}.")
+
+
+def _validation(ledger: "Ledger", incident: str, version: str) -> str:
+    """Digest of a candidate's newest validation. :raises BadInput: the incident has none."""
+    from amends.domain.events import EventKind
+
+    kinds = [EventKind.CANDIDATE_VALIDATED, EventKind.REVALIDATED]
+    known: dict[str, str] = {}
+    for event in ledger.events(incident=incident, kinds=kinds):
+        facts = event.payload
+        best = facts.get("candidate", {}).get("version", facts.get("champion"))
+        known |= {str(one["version"]): one["validation"] for one in facts.get("others", ())}
+        known |= {str(best): facts["validation"], "best": facts["validation"]}
+    if version not in known:
+        there = ", ".join(known) or "none yet"
+        raise BadInput(f"incident {incident!r} has no validation of {version!r}. There are: {there}.")
+    return known[version]
 
 
 def close(

@@ -86,6 +86,24 @@ def rule_level(candidate: Span, champion: Span, worse: Span, limit: float, *, ri
     return Ruling(Verdict.INCONCLUSIVE, f"{said}; {interval}.{standing}")
 
 
+def rule_again(candidate: Span, then: Span, worse: Span, limit: float, *, rising: bool) -> Ruling:
+    """Say whether a candidate repeats a fault on the rows that showed it.
+
+    As bad as then: beyond the limit, not clearly better than what served then, and the fault is proven on
+    these rows for one of the two. A candidate that is clearly better than then does not repeat it.
+    """
+    if not all(math.isfinite(one.value) for one in (candidate, then, worse)):
+        return Ruling(Verdict.INCONCLUSIVE, "cannot be computed on these rows")
+    if _keeps(candidate.value, limit, rising):
+        return Ruling(Verdict.PASS, "it keeps the limit")
+    if worse.high < 0:
+        return Ruling(Verdict.PASS, "beyond the limit, but clearly better than it was then")
+    shown = [_keeps(one.low if rising else one.high, limit, rising) for one in (candidate, then)]
+    if not all(shown):
+        return Ruling(Verdict.BREACH, "the fault is back")
+    return Ruling(Verdict.INCONCLUSIVE, "these rows do not tell whether the fault is back")
+
+
 def proven(candidate: Span, limit: float, *, rising: bool) -> bool:
     """Whether the whole interval keeps the absolute limit."""
     return _keeps(candidate.high if rising else candidate.low, limit, rising)

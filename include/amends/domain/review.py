@@ -20,12 +20,21 @@ PLAIN = {
 
 MEASURES = {
     "auc": "Ranking, AUC (1 is best)",
+    "accuracy": "Accuracy (1 is best)",
     "balanced_accuracy": "Balanced accuracy (1 is best)",
+    "macro_f1": "Mean F1 of the classes (1 is best)",
+    "class_f1": "F1 of the class that lost most (1 is best)",
     "brier_score": "Error of the scores, Brier (0 is best)",
     "calibration_error": "Calibration error (0 is best)",
+    "mean_absolute_error": "Mean absolute error (0 is best)",
+    "root_mean_squared_error": "Root mean squared error (0 is best)",
+    "r2": "Share of the labels' variance explained, R2 (1 is best)",
+    "bias": "Mean error, in mean absolute errors of the version now (0 is best)",
     "selection_rate_ratio": "Ratio of favourable decisions (1 is equal)",
     "true_positive_rate_difference": "Gap in true positive rate (0 is equal)",
     "false_positive_rate_difference": "Gap in false positive rate (0 is equal)",
+    "mean_error_difference": "Gap in mean error, in standard deviations (0 is equal)",
+    "mean_absolute_error_difference": "Gap in absolute error, in standard deviations (0 is equal)",
 }
 """What the measures that compare two versions are called on the page; others are checks of the rows."""
 
@@ -79,6 +88,7 @@ under your name.
 
 - Response run: {link}
 - Incident: {code(incident.id)}
+- Whole validation report: {code(f"amends report {incident.id} --validation best --out report.html")}
 - `evidence:{evidence}`
 """,
     ]

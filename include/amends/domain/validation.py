@@ -3,8 +3,8 @@
 Blessed means: every check that has to hold was seen to hold. Too little evidence is no blessing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,9 @@ STANDING = "standing"
 """First word of the reason of a finding that passes a broken limit as the candidate clearly improves it."""
 WEIGHED = "for people to weigh"
 """First words of a reason that blocks nothing and that those who approve have to decide about."""
+AGAIN = "_again"
+"""Ending of the metric of a past incident that was replayed: what is shown blocks, what old rows cannot show
+is told, since they will never be more."""
 ADVISORY = (Category.DATA_QUALITY, Category.LABEL_QUALITY)
 """Categories in which only a proven breach blocks: a doubt about the rows is told, not held against them."""
 STRESS = "stress_"
@@ -55,9 +58,10 @@ def bless(findings: Sequence[Finding], weighed: Callable[[Finding], bool] = _nev
         return Blessing(blessed=False, reasons=(*none, *(_sentence(one) for one in blocking)))
     held = sum(one.verdict is Verdict.PASS for one in findings)
     standing = [_sentence(one) for one in findings if one.reason.startswith(STANDING)]
+    untold = [_sentence(one) for one in findings if _past(one) and one.verdict is not Verdict.PASS]
     for_people = [f"{WEIGHED}: {_sentence(one)}" for one in open_ones]
     held_all = f"all {held} checks that could be made hold" if not open_ones else f"{held} checks hold"
-    return Blessing(blessed=True, reasons=(held_all, *standing, *for_people))
+    return Blessing(blessed=True, reasons=(held_all, *standing, *for_people, *untold))
 
 
 def _blocks(finding: Finding) -> bool:
@@ -66,7 +70,12 @@ def _blocks(finding: Finding) -> bool:
     if finding.metric.startswith(STRESS):
         return False
     intersection = isinstance(finding.attribute, tuple) and len(finding.attribute) > 1
-    return finding.verdict is not Verdict.PASS and finding.category not in ADVISORY and not intersection
+    spared = finding.category in ADVISORY or intersection or _past(finding)
+    return finding.verdict is not Verdict.PASS and not spared
+
+
+def _past(finding: Finding) -> bool:
+    return finding.metric.endswith(AGAIN)
 
 
 def _sentence(finding: Finding) -> str:
@@ -78,7 +87,11 @@ def _sentence(finding: Finding) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """A candidate judged beside its champion on the same rows, as one document."""
+    """A candidate judged beside its champion on the same rows, as one document.
+
+    ``subject``: the versions behind the rows (number, content digest, lineage), where they are known: their
+    digests stand in the document, and so does the document's own digest of all else (:func:`is_intact`).
+    """
 
     model: str
     code_version: str
@@ -92,6 +105,7 @@ class Validation:
     findings: tuple[Finding, ...]
     blessed: bool
     reasons: tuple[str, ...]
+    subject: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the contract's document of ``amends gate``; equal inputs give equal bytes."""
@@ -111,6 +125,7 @@ class Validation:
                 "findings": [finding.document() for finding in self.findings],
                 "blessed": self.blessed,
                 "reasons": list(self.reasons),
+                **({"subject": dict(self.subject)} if self.subject else {}),
             }
         )
         return {**body, "decision_digest": digest_of(body)}
@@ -119,3 +134,9 @@ class Validation:
     def digest(self) -> str:
         """Content digest of the whole document: what an approval is given on."""
         return digest_of(self.document())
+
+
+def is_intact(document: Mapping[str, Any]) -> bool:
+    """Whether a validation document is what the gate wrote: its ``decision_digest`` is that of all else."""
+    body = {name: value for name, value in document.items() if name != "decision_digest"}
+    return document.get("decision_digest") == digest_of(body)

@@ -21,7 +21,8 @@ PAIR = 2
 class Comparison:
     """One measure of both versions on the same rows.
 
-    ``worse``: how much worse the candidate is, in the measure's unit; below 0 it is better.
+    ``worse``: how much worse the candidate is; below 0 it is better. ``scale``: its unit, in the measure's:
+    1, or what the champion has where the label's unit must not matter.
     ``rising``: True where a higher value is worse.
     """
 
@@ -31,6 +32,7 @@ class Comparison:
     candidate: Estimate
     worse: Estimate
     n: int
+    scale: float = 1.0
 
 
 def compare(
@@ -58,7 +60,7 @@ def compare_scores(rows: PairedRows, resampler: Resampler) -> list[Comparison]:
     auc = tuple(_ranked(resampler, rows.label, side.score) for side in sides)
     confusion = tuple(_confusion(resampler, rows.label, side) for side in sides)
     error = tuple(_squared(resampler, rows.label, side.score) for side in sides)
-    reliable = tuple(_reliability(resampler, rows.label, side.score) for side in sides)
+    reliable = tuple(reliability(resampler, rows.label, side.score) for side in sides)
     table: tuple[tuple[str, tuple[Floats, ...], Statistic, bool], ...] = (
         ("auc", auc, auc_of, False),
         ("balanced_accuracy", confusion, balanced_accuracy_of, False),
@@ -127,7 +129,8 @@ def mean_of(sums: Floats) -> Floats:
     return mean
 
 
-def _reliability(resampler: Resampler, label: Counts, score: Floats) -> Floats:
+def reliability(resampler: Resampler, label: Counts, score: Floats) -> Floats:
+    """Sums of score less outcome, and of rows, by bin of the scores: shape (blocks, 2 * CALIBRATION_BINS)."""
     edges = np.quantile(score, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1])
     number = np.searchsorted(edges, score, side="right").astype(np.int64)
     excess = resampler.sums(number, CALIBRATION_BINS, score - label)

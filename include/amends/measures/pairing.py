@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,38 +11,55 @@ import pyarrow.compute as pc
 
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
-from amends.measures.arrow import Counts, Floats, as_floats, as_levels
+from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_texts
 
 MISSING = "(missing)"
+MOST_CLASSES = 2000
+"""More are no classes but numbers or ids, and would not fit in memory."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Side:
-    """One version's scores and decisions (0/1) on the paired rows."""
+    """One version's scores and decisions (numbers of classes) on the paired rows."""
 
     score: Floats
     decision: Counts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PairedRows:
+class Paired:
     """Labelled rows that both versions scored, in the order of their ids.
 
-    ``groups``: by attribute, the group number of each row and the groups' names.
+    ``rows``: how many. ``groups``: by attribute, the group number of each row and the groups' names.
     ``given``: rows in the files; ``unscored``: rows that the candidate alone left without a usable score.
+    """
+
+    rows: int
+    groups: Mapping[tuple[str, ...], tuple[Counts, tuple[str, ...]]]
+    given: int
+    unscored: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairedRows(Paired):
+    """Rows of a classification: labels and decisions are the numbers of their classes.
+
+    In a binary task the score is the probability of class 1, of several classes that of the decision.
     """
 
     label: Counts
     champion: Side
     candidate: Side
-    groups: Mapping[tuple[str, ...], tuple[Counts, tuple[str, ...]]]
-    given: int
-    unscored: int
+    classes: tuple[str, ...] = ("0", "1")
 
-    @property
-    def rows(self) -> int:
-        """Rows that the comparison rests on."""
-        return len(self.label)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairedErrors(Paired):
+    """Rows of a regression: the label, and how far each version's prediction lies under it."""
+
+    label: Floats
+    champion: Floats
+    candidate: Floats
 
 
 def align(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -71,13 +89,83 @@ def pair_rows(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> Paire
     ours, theirs = _side(spec, "champion", champion), _side(spec, "candidate", candidate)
     kept = np.isfinite(ours.score) & np.isfinite(theirs.score) & np.isfinite(label)
     return PairedRows(
-        label=label[kept].astype(np.int64),
-        champion=_only(ours, kept),
-        candidate=_only(theirs, kept),
-        groups=_groups(champion, spec.columns.sensitive, kept),
-        given=len(label),
-        unscored=int((np.isfinite(ours.score) & ~np.isfinite(theirs.score)).sum()),
+        label=label[kept].astype(np.int64), champion=_only(ours, kept), candidate=_only(theirs, kept),
+        **_shared(spec, champion, ours.score, theirs.score, kept),
+    )  # fmt: skip
+
+
+def pair_classes(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRows:
+    """Put two versions' aligned rows side by side where there are more classes than two.
+
+    :raises DataError: their labels differ, or there are more classes than can be compared.
+    """
+    c = spec.columns
+    columns = [table.column(name) for table in (champion, candidate) for name in (c.label, c.predicted_label)]
+    texts = [np.array(as_texts(column).to_pylist(), dtype=object) for column in columns]
+    classes = tuple(sorted({one for text in texts for one in text if one is not None}))
+    if len(classes) > MOST_CLASSES:
+        raise DataError(
+            f"labels and decisions have {len(classes)} classes, more than {MOST_CLASSES} are not compared. "
+            "Set task: regression in the spec, or group them."
+        )
+    place = {name: number for number, name in enumerate(classes)}
+    label, decision, again, other = (
+        np.array([place.get(one, -1) for one in text], dtype=np.int64) for text in texts
     )
+    _refuse_other_labels(c.label, int(((label != again) & (label >= 0) & (again >= 0)).sum()))
+    label = np.where(label >= 0, label, again)
+    ours, theirs = (
+        Side(score=np.where(said >= 0, _shares(table.column(c.score)), np.nan), decision=said)
+        for table, said in ((champion, decision), (candidate, other))
+    )
+    kept = np.isfinite(ours.score) & np.isfinite(theirs.score) & (label >= 0)
+    return PairedRows(
+        label=label[kept], champion=_only(ours, kept), candidate=_only(theirs, kept), classes=classes,
+        **_shared(spec, champion, ours.score, theirs.score, kept),
+    )  # fmt: skip
+
+
+def pair_errors(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedErrors:
+    """Put two versions' aligned rows of a regression side by side.
+
+    :raises DataError: their labels differ, or a label is no number.
+    """
+    c = spec.columns
+    ours, theirs = (_numbers(table, c.label) for table in (champion, candidate))
+    _refuse_other_labels(c.label, int(((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)).sum()))
+    label = np.where(np.isfinite(ours), ours, theirs)
+    before, after = (_numbers(table, c.predicted_label) for table in (champion, candidate))
+    kept = np.isfinite(before) & np.isfinite(after) & np.isfinite(label)
+    return PairedErrors(
+        label=label[kept], champion=label[kept] - before[kept], candidate=label[kept] - after[kept],
+        **_shared(spec, champion, before, after, kept),
+    )  # fmt: skip
+
+
+def _shared(
+    spec: ModelSpec, table: pa.Table, ours: Floats, theirs: Floats, kept: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What every task's rows have."""
+    return {
+        "rows": int(kept.sum()),
+        "groups": _groups(table, spec.columns.sensitive, kept),
+        "given": len(kept),
+        "unscored": int((np.isfinite(ours) & ~np.isfinite(theirs)).sum()),
+    }
+
+
+def _numbers(table: pa.Table, name: str) -> Floats:
+    values, unreadable = as_floats(table.column(name))
+    if unreadable:
+        raise DataError(f"{unreadable} values in column {name!r} are no numbers. A regression needs numbers.")
+    return values
+
+
+def _shares(column: pa.ChunkedArray) -> Floats:
+    """Scores; NaN where they are not in [0, 1]."""
+    score, _ = as_floats(column)
+    with np.errstate(invalid="ignore"):
+        return np.where((score >= 0) & (score <= 1), score, np.nan)
 
 
 def _require(word: str, table: pa.Table, columns: tuple[str, ...]) -> None:
@@ -119,20 +207,21 @@ def _same_rows(champion: pa.ChunkedArray, candidate: pa.ChunkedArray) -> None:
 def _label(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> Floats:
     name = spec.columns.label
     ours, theirs = (_binary("label", table.column(name), name) for table in (champion, candidate))
-    differ = int(((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)).sum())
+    _refuse_other_labels(name, int(((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)).sum()))
+    return np.where(np.isfinite(ours), ours, theirs)
+
+
+def _refuse_other_labels(name: str, differ: int) -> None:
     if differ:
         raise DataError(
             f"{differ} rows have another {name!r} in the candidate's file than in the champion's. "
             "Score one set of rows with both versions."
         )
-    return np.where(np.isfinite(ours), ours, theirs)
 
 
 def _side(spec: ModelSpec, word: str, table: pa.Table) -> Side:
     c = spec.columns
-    score, _ = as_floats(table.column(c.score))
-    with np.errstate(invalid="ignore"):
-        score = np.where((score >= 0) & (score <= 1), score, np.nan)
+    score = _shares(table.column(c.score))
     decision = _binary(f"{word}'s decision", table.column(c.predicted_label), c.predicted_label)
     score = np.where(np.isfinite(decision), score, np.nan)
     return Side(score=score, decision=np.where(np.isfinite(decision), decision, 0).astype(np.int64))

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from amends.ports import Scorer
 
 
+DECISION, SCORE = "decision", "score"
+"""Columns of the answer of a classifier with several classes: the likeliest class, and its probability."""
+BINARY = 2
+
+
 def scorer_of(estimator: Any) -> "Scorer":
     """Make the scoring function of a fitted estimator: probability of its last class, or its prediction.
+
+    With more classes than two it answers with a frame: the likeliest class and its probability.
 
     The function takes the columns the estimator was fitted on and leaves all others alone.
     """
@@ -28,13 +35,21 @@ def scorer_of(estimator: Any) -> "Scorer":
         if missing:
             raise DataError(f"rows to score lack column {missing[0]!r}. Give every feature of the model.")
         inputs = rows[names] if names else rows
-        if hasattr(estimator, "predict_proba"):
-            scores = estimator.predict_proba(inputs)[:, -1]
-        else:
-            scores = estimator.predict(inputs)
-        return pd.Series(scores, index=rows.index, name="score", dtype=float)
+        if not getattr(estimator, "classifies", hasattr(estimator, "predict_proba")):
+            return pd.Series(estimator.predict(inputs), index=rows.index, name=SCORE, dtype=float)
+        shares = estimator.predict_proba(inputs)
+        if shares.shape[1] <= BINARY:
+            return pd.Series(shares[:, -1], index=rows.index, name=SCORE, dtype=float)
+        likeliest = shares.argmax(axis=1)
+        answer = {DECISION: estimator.classes_[likeliest], SCORE: shares.max(axis=1)}
+        return pd.DataFrame(answer, index=rows.index)
 
     return score
+
+
+def scores_in(answer: "pd.Series[float] | pd.DataFrame") -> "pd.Series[float]":
+    """Take the numbers from what a scorer answered."""
+    return answer[SCORE] if answer.ndim > 1 else answer
 
 
 def decide(spec: ModelSpec, scores: "pd.Series[float]") -> "pd.Series[int]":
@@ -45,8 +60,12 @@ def decide(spec: ModelSpec, scores: "pd.Series[float]") -> "pd.Series[int]":
 
 def rescored(spec: ModelSpec, rows: pa.Table, version: str, scorer: "Scorer") -> pa.Table:
     """Return the same rows as if a version had served them: its scores, decisions and number."""
-    scores = scorer(rows.to_pandas())
-    decisions = scores if spec.task == "regression" else decide(spec, scores)
+    answer = scorer(rows.to_pandas())
+    scores = scores_in(answer)
+    if answer.ndim > 1:
+        decisions = answer[DECISION]
+    else:
+        decisions = scores if spec.task == "regression" else decide(spec, scores)
     columns = {
         spec.columns.score: pa.array(scores, pa.float64()),
         spec.columns.predicted_label: pa.array(decisions),

@@ -83,6 +83,24 @@ class Masked(Wrapper):
         """Score rows whose masked columns are replaced."""
         return parent_scores(self.parent, self.replaced(rows))
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the parent gives probabilities; a regression predicts."""
+        return bool(getattr(self.parent, "classifies", hasattr(self.parent, "predict_proba")))
+
+    def predict_proba(self, rows: "pd.DataFrame") -> Floats:
+        """Return the parent's probabilities of all its classes, shape (rows, classes)."""
+        shares: Floats = self.parent.predict_proba(self._asked(rows))
+        return shares
+
+    def predict(self, rows: "pd.DataFrame") -> Any:
+        """Return what the parent predicts: the likeliest class, or a number."""
+        return self.parent.predict(self._asked(rows))
+
+    def _asked(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        asked: pd.DataFrame = self.replaced(rows)[list(self.parent.feature_names_in_)]
+        return asked
+
     def replaced(self, rows: "pd.DataFrame") -> "pd.DataFrame":
         """Return the parent's inputs, with the masked columns replaced."""
         seen = rows[self.feature_names_in_]

@@ -17,14 +17,11 @@ from amends.workflow.candidates import standing_candidates
 from amends.workflow.freeze import FrozenRows
 from amends.workflow.monitor import reference_digest
 from amends.workflow.promote import rollback_target
-from amends.workflow.remedies.compete import AIM, common_holdout, compete
+from amends.workflow.remedies.compete import aim_of, common_holdout, compete
 from amends.workflow.remedy import Candidate
 from amends.workflow.reproduce import Reproduction
 from amends.workflow.reproduce import reproduce as score_both_versions
 from amends.workflow.respond import incident_of, only, record
-
-AIMS = {"fairness": "selection_rate_ratio", "performance": "auc"}
-"""Measure by which blessed candidates are ranked, by the incident's category; else the Brier score."""
 
 
 def reproduce(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:
@@ -90,7 +87,7 @@ def validate(services: Services, spec: ModelSpec, incident: str) -> dict[str, An
         services, spec, {one.method: partial(_itself, one) for one in standing},
         champion=services.registry.version(spec.name, champion.version),
         reference=reference_digest(services, spec), window=found.window or common_holdout(standing),
-        aim=AIMS.get(found.call.category, AIM), attribute=_attribute(standing),
+        aim=aim_of(spec, found.call.category), attribute=_attribute(standing),
     )  # fmt: skip
     best, *others = field.ranked
     version = best.candidate.version

@@ -5,6 +5,7 @@ A remedy fits something on older rows, leaves the newest out, and hands what it 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,11 +22,9 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window, as_utc
 from amends.errors import ArtefactError, DataError
 from amends.measures.arrow import as_moments
-from amends.measures.comparison import compare_scores
-from amends.measures.pairing import pair_rows
-from amends.measures.resampling import Resampler
 from amends.measures.scoring import rescored, scorer_of
 from amends.ports import Services
+from amends.workflow.gate import compare_versions
 from amends.workflow.rows import rows_digest
 
 HOLDOUT = 0.2
@@ -165,13 +164,13 @@ def split_by_time(spec: ModelSpec, rows: pa.Table, share: float) -> tuple[pa.Tab
 
 
 def holdout_metrics(spec: ModelSpec, estimator: Any, holdout: pa.Table | None) -> dict[str, float]:
-    """Measure an estimator on rows that it has not seen; empty for a task without such measures."""
-    if spec.task != "binary_classification" or holdout is None:
+    """Measure an estimator on rows that it has not seen; empty where there are none with a label."""
+    if holdout is None:
         return {}
     scored = rescored(spec, holdout, "", scorer_of(estimator))
-    pairs = pair_rows(spec, scored, scored)
-    compared = compare_scores(pairs, Resampler(pairs.rows))
-    return {f"holdout_{one.metric}": one.candidate.value for one in compared}
+    compared = compare_versions(spec, scored, scored)
+    values = {f"holdout_{one.metric}": one.candidate.value for one in compared}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def history_of(services: Services, spec: ModelSpec, until: datetime) -> Window:

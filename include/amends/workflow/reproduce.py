@@ -16,7 +16,7 @@ from amends.domain.window import Window
 from amends.measures.arrow import as_floats
 from amends.measures.digesting import digest_batches
 from amends.ports import Services
-from amends.workflow.gate import TASK, gate
+from amends.workflow.gate import gate
 from amends.workflow.rows import labelled_rows, score_both
 
 SAME = 1e-6
@@ -68,11 +68,11 @@ def reproduce(
     """
     logged = labelled_rows(services.source, spec, window)
     before, after = score_both(services.registry, spec, logged, previous or failing, failing, apart=True)
-    findings = _compared(services, spec, before, after) if spec.task == TASK else []
+    findings = _compared(services, spec, before, after)
     changes = [one for one in findings if previous and one.metric.endswith("_change")]
     levels = [one for one in findings if not one.metric.endswith("_change")]
     same = _same_scores(spec, logged, after, failing.version)
-    result, reason = _conclude(spec, failing, previous, changes, levels)
+    result, reason = _conclude(failing, previous, changes, levels)
     return Reproduction(
         result=result,
         regression=any(one.is_breach for one in changes),
@@ -91,12 +91,10 @@ def _compared(services: Services, spec: ModelSpec, before: pa.Table, after: pa.T
 
 
 def _conclude(
-    spec: ModelSpec, failing: ModelVersion, previous: ModelVersion | None,
+    failing: ModelVersion, previous: ModelVersion | None,
     changes: Sequence[Finding], levels: Sequence[Finding],
 ) -> tuple[str, str]:  # fmt: skip
     name = f"version {failing.version}"
-    if not levels:
-        return "inconclusive", f"Versions of a model for {spec.task} are not compared yet."
     worse = [_told(one) for one in changes if one.is_breach]
     if worse and previous is not None:
         than = f"than version {previous.version} on the same rows"

@@ -11,6 +11,7 @@ from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import AmendsError, ArtefactError
+from amends.measures.scoring import scores_in
 from amends.ports import Ledger, Services
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def smoke_test(services: Services, spec: ModelSpec, incident: str) -> Proof:
         if rows is None:
             services.registry.load(version)
             return
-        scores = services.registry.apart(version)(rows).to_numpy(dtype=float)
+        scores = scores_in(services.registry.apart(version)(rows)).to_numpy(dtype=float)
         bounded = spec.task == "regression" or bool(np.all((scores >= 0) & (scores <= 1)))
         if len(scores) != len(rows) or not np.all(np.isfinite(scores)) or not bounded:
             raise ArtefactError(

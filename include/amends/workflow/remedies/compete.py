@@ -1,7 +1,7 @@
 """Where several remedies fit, all are built, and the gate ranks them on rows that none of them has seen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amends.domain.findings import Finding, Verdict
@@ -14,18 +14,22 @@ from amends.measures.digests import WindowDigest
 from amends.measures.mitigation import PARITY
 from amends.ports import Services
 from amends.workflow.assess import digest_window
-from amends.workflow.gate import MARGINS, Narrowing, gate
+from amends.workflow.gate import Narrowing, gate
+from amends.workflow.gate_rulings import MARGINS, RISING
+from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.remedies.mitigate_bias import METHOD as MITIGATION
-from amends.workflow.remedy import Candidate, spec_without
+from amends.workflow.remedy import INCIDENT, Candidate, spec_without
 from amends.workflow.rows import labelled_rows, score_both
 from amends.workflow.stress import WRAPPERS, stress
 
 AIM = "brier_score"
 """What the blessed are ranked by unless the incident names another measure: right order and right scale."""
-RISING = (
-    "brier_score", "calibration_error", "true_positive_rate_difference", "false_positive_rate_difference",
-)  # fmt: skip
-"""Measures of which a higher value is worse."""
+AIMS = {
+    "binary_classification": {"fairness": "selection_rate_ratio", "performance": "auc", "": AIM},
+    "multiclass_classification": {"fairness": "selection_rate_ratio", "": "macro_f1"},
+    "regression": {"fairness": "mean_error_difference", "": "mean_absolute_error"},
+}
+"""Measure by which blessed candidates are ranked, by task and the incident's category (``""``: any other)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,12 @@ def compete(
     )
 
 
+def aim_of(spec: ModelSpec, category: str) -> str:
+    """The measure that an incident of a category ranks candidates by."""
+    by_category = AIMS[spec.task]
+    return by_category.get(category, by_category[""])
+
+
 def common_holdout(candidates: Sequence[Candidate]) -> Window:
     """Span that all candidates held out. :raises DataError: there is none."""
     start = max(one.holdout.start for one in candidates)
@@ -165,10 +175,16 @@ class _Bench:
             trained=None if candidate.method in WRAPPERS else candidate.trained,
             masked=candidate.masked, allowed=tuple(candidate.facts.get("sensitive_at_scoring", ())),
         )  # fmt: skip
+        replayed = replay_incidents(
+            services, spec, candidate.version, trained=candidate.trained, beside=self.champion,
+            at_hand=candidate.version.tag(INCIDENT),
+        )  # fmt: skip
         validation = gate(
             asked, services.policy, _QualityOf(services, self.incident), reference=self.reference,
-            champion=before, candidate=after, narrowing=_narrowing(candidate), further=stressed.findings,
+            champion=before, candidate=after, narrowing=_narrowing(candidate),
+            further=(*stressed.findings, *replayed),
         )  # fmt: skip
+        validation = replace(validation, subject=_subject(self.champion, candidate))
         services.ledger.put_evidence("validation", validation.document())
         gain = _gain(validation.findings, self.aim, self.attribute)
         return Standing(
@@ -178,6 +194,17 @@ class _Bench:
             reasons=_reasons(validation, self.aim, gain),
             seconds=stressed.seconds,
         )
+
+
+def _subject(champion: ModelVersion, candidate: Candidate) -> dict[str, Any]:
+    """Say which versions a validation is of, and what the candidate was made from."""
+    return {
+        "champion": {"version": champion.version, "digest": champion.digest},
+        "candidate": {
+            **{name: value for name, value in candidate.document().items() if name != "facts"},
+            "incident": candidate.version.tag(INCIDENT),
+        },
+    }
 
 
 def _narrowing(candidate: Candidate) -> Narrowing | None:

@@ -15,7 +15,7 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import Window, as_utc
 from amends.errors import ArtefactError, DataError
 from amends.measures.masking import Fill, centre_of
-from amends.measures.scoring import scorer_of
+from amends.measures.scoring import DECISION, scorer_of, scores_in
 from amends.measures.wrappers import Masked
 from amends.ports import Imputer, Services
 from amends.workflow.remedy import Candidate, Made, candidate_of, register_candidate, split_by_time
@@ -111,18 +111,26 @@ def _choose(
     """Fit each way on the older reference rows, compare on the newer, refit the best on all."""
     older, newer, _ = split_by_time(spec, rows, CHOICE)
     frame = newer.to_pandas()
-    own = scorer_of(base)(frame).to_numpy()
+    own = scorer_of(base)(frame)
     moved: dict[str, float] = {}
     by_name = {way.__name__.lstrip("_"): way for way in ways}
     for name, way in by_name.items():
         # a parent that takes no missing values says so in its own way
         with contextlib.suppress(ValueError, TypeError, DataError):
-            masked = scorer_of(_wrapped(base, way(spec, base, older, columns)))(frame).to_numpy()
-            change = float(np.mean(np.square(masked - own)))
+            masked = scorer_of(_wrapped(base, way(spec, base, older, columns)))(frame)
+            change = _moved(own, masked)
             if math.isfinite(change):
                 moved[name] = change
     best = min(moved, key=lambda name: (moved[name], name))
     return by_name[best](spec, base, rows, columns), moved
+
+
+def _moved(own: "pd.Series[float]", masked: "pd.Series[float]") -> float:
+    """Mean square of how far scores moved; all the way where another class became the likeliest."""
+    squares = np.square(scores_in(masked).to_numpy() - scores_in(own).to_numpy())
+    if own.ndim > 1:
+        squares = np.where((own[DECISION] == masked[DECISION]).to_numpy(), squares, 1.0)
+    return float(np.mean(squares))
 
 
 def _missing(spec: ModelSpec, base: Any, rows: pa.Table, columns: Sequence[str]) -> dict[str, Fill]:

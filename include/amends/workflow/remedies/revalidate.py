@@ -1,7 +1,7 @@
 """Revalidate: the whole gate on the version that serves now, before anything about it is changed."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amends.domain.promotion import ModelVersion
@@ -12,6 +12,7 @@ from amends.errors import LedgerError
 from amends.measures.digests import WindowDigest
 from amends.ports import Services
 from amends.workflow.gate import gate
+from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.promote import rollback_target
 from amends.workflow.rows import labelled_rows, score_both
 from amends.workflow.stress import stress, trained_on
@@ -64,8 +65,9 @@ def revalidate(
     )  # fmt: skip
     validation = gate(
         spec, services.policy, services.quality, reference=reference, champion=before, candidate=after,
-        further=stressed.findings,
+        further=(*stressed.findings, *replay_incidents(services, spec, serving, trained=trained_on(serving))),
     )  # fmt: skip
+    validation = replace(validation, subject=_subject(beside or serving, serving))
     return Revalidation(
         champion=serving,
         beside=beside,
@@ -78,3 +80,9 @@ def _earlier(version: ModelVersion, window: Window) -> Window | None:
     """The span that a version was fitted to, where it lies before the window that it is judged on."""
     trained = trained_on(version)
     return trained if trained is not None and trained.end <= window.start else None
+
+
+def _subject(beside: ModelVersion, serving: ModelVersion) -> dict[str, Any]:
+    """Say which versions a validation is of: here the one that serves is judged."""
+    pair = {"champion": beside, "candidate": serving}
+    return {role: {"version": one.version, "digest": one.digest} for role, one in pair.items()}
