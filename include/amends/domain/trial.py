@@ -108,6 +108,13 @@ def running(events: Sequence[Event]) -> Event | None:
     return next((event for event in reversed(started) if event.payload["trial"] not in ended), None)
 
 
+def aborted(ended: Iterable[Event], version: str) -> str | None:
+    """Why a version was aborted, by the ``trial_ended`` of its model; None where it never was."""
+    facts = (event.payload for event in ended)
+    of_version = (one for one in facts if one["version"] == version and one["outcome"] == Outcome.ABORTED)
+    return next((f"trial {one['trial']}: {one['reason']}" for one in of_version), None)
+
+
 def assigned(trial: Trial, row_ids: Iterable[object]) -> list[bool]:
     """Say of each row whether the challenger is to answer it.
 

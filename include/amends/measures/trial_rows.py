@@ -1,5 +1,6 @@
 """Rows of a trial's window: who answered each, and what the challenger said of it, in arrays."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,14 +49,23 @@ def shadow_spec(spec: ModelSpec) -> ModelSpec:
         predicted_label=c.predicted_label, label=c.predicted_label,
     )  # fmt: skip
     source = spec.source
-    if source is not None and source.table is not None:
-        source = replace(source, table=source.table + SHADOW)
+    if source is not None:
+        table = source.table + SHADOW if source.table else None
+        source = replace(source, table=table, path=_shadow_path(source.path) if source.path else None)
     return replace(spec, columns=columns, source=source)
 
 
-def trial_rows(
-    spec: ModelSpec, trial: Trial, log: pa.Table, shadow: pa.Table, *, begun: bool
-) -> TrialRows:
+def _shadow_path(path: str) -> str:
+    """Put the ending on a file's stem, on a folder, or on the folder that a pattern looks into."""
+    plain = re.split(r"/(?=[^/]*[*?\[])", path, maxsplit=1)
+    folder, pattern = plain[0].rstrip("/"), "/" + plain[1] if len(plain) > 1 else ""
+    stem, dot, ending = folder.rpartition(".")
+    if pattern or "/" in ending or not stem:
+        return folder + SHADOW + pattern
+    return stem + SHADOW + dot + ending
+
+
+def trial_rows(spec: ModelSpec, trial: Trial, log: pa.Table, shadow: pa.Table, *, begun: bool) -> TrialRows:
     """Join a window's log with the challenger's shadow log of it.
 
     Shadow: rows that the champion answered and that were offered to the challenger, which is those in the
