@@ -64,9 +64,12 @@ def trial(
     from amends.adapters.files import load_spec
 
     model = load_spec(spec)
-    services = _services(model, dsn, log=log, registry=registry)
-    if action is Action.START:
-        said = _start(services, model, _given(incident, "--incident"), mode, share, _given(by, "--by"))
+    starts = action is Action.START
+    address = _given(registry, "--registry") if starts else ""
+    services = _services(model, dsn, log=log, registry=address)
+    if starts:
+        asked = {"incident": _given(incident, "--incident"), "mode": mode, "share": share}
+        said = _start(services, model, asked, _given(by, "--by"))
     elif action is Action.LOOK:
         said = _look(services, model)
     elif action is Action.STOP:
@@ -82,24 +85,25 @@ def _given(value: str | None, option: str) -> str:
     return value
 
 
-def _start(
-    services: "Services", model: "ModelSpec", incident: str, mode: str, share: float | None, by: str
-) -> dict[str, Any]:
+def _start(services: "Services", model: "ModelSpec", asked: dict[str, Any], by: str) -> dict[str, Any]:
     from amends.workflow.trial_start import start
 
-    if not any(event for event in services.ledger.events(incident=incident)):
-        raise BadInput(f"incident {incident!r} is not in the ledger. `amends.incidents` there lists all ids.")
-    return {
-        name: value
-        for name, value in start(services, model, incident, mode, share, actor=by).document().items()
-        if name != "key"  # who knows it can choose ids that the challenger answers
-    }
+    if not services.ledger.events(incident=asked["incident"]):
+        raise BadInput(
+            f"incident {asked['incident']!r} is not in the ledger. `amends.incidents` there lists all ids."
+        )
+    return _told(start(services, model, **asked, actor=by).document())
+
+
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of a trial without its key: who knows it can choose ids that the challenger answers."""
+    return {name: value for name, value in facts.items() if name not in {"key", "state"}}
 
 
 def _look(services: "Services", model: "ModelSpec") -> dict[str, Any]:
     from amends.workflow.trial import look
 
-    return look(services, model) or {"trial": None}
+    return _told(look(services, model) or {"trial": None})
 
 
 def _stop(services: "Services", model: "ModelSpec", reason: str, by: str) -> dict[str, Any]:
@@ -116,8 +120,7 @@ def _show(ledger: "Ledger", model: "ModelSpec") -> dict[str, Any]:
     if not events:
         return {"trial": None}
     begun = [one for one in events if one["trial"] == events[-1]["trial"]]
-    shown = {name: value for one in begun for name, value in one.items()}
-    return {"outcome": None, **{name: value for name, value in shown.items() if name != "key"}}
+    return _told({"outcome": None, **{name: value for one in begun for name, value in one.items()}})
 
 
 def _lines(said: dict[str, Any]) -> list[str]:
@@ -135,7 +138,7 @@ def _lines(said: dict[str, Any]) -> list[str]:
     return words + [f"           {line}" for line in numbers(said["found"])] if said.get("found") else words
 
 
-def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str | None) -> "Services":
+def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str) -> "Services":
     """The ports that a trial needs; what it does not need is never called."""
     from amends.adapters.evidently import EvidentlyReporter
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
@@ -152,7 +155,7 @@ def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str | 
     policy = load_policy(None).overridden(model.policy, f"model {model.name!r}")
     return Services(
         ledger=PostgresLedger(dsn),
-        registry=MlflowRegistry(registry or ""),
+        registry=MlflowRegistry(registry),
         source=_source(model, log or dsn),
         quality=GreatExpectationsGate(policy),
         fairness=FairlearnMetrics(),

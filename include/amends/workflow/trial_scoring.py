@@ -71,7 +71,7 @@ def score_window(registry: ModelRegistry, spec: ModelSpec, trial: Trial, rows: "
     takes = np.flatnonzero(chosen)[usable]
     for name in (spec.columns.score, spec.columns.predicted_label, str(spec.columns.model_version)):
         values = answered[name].to_numpy(copy=True)
-        values[takes] = beside[name].to_numpy(dtype=values.dtype)[usable]
+        values[takes] = beside.loc[usable, name].to_numpy(dtype=values.dtype)
         answered[name] = values
     return Scored(answered, beside[~usable])
 
