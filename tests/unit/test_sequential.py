@@ -1,13 +1,12 @@
 """Sequential comparison on streams whose truth is known: how often it is wrong, and how soon it is right."""
 
-import itertools
 import math
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from amends.errors import DataError
-from amends.measures.sequential import Sequence, paired, randomised, running_mean, widening
+from amends.measures.sequential import Sequence, paired, randomised, randomised_sum, running_mean, widening
 
 STREAMS, LOOKS, BATCH = 1000, 20, 100
 ALPHA, MARGIN = 0.01, 0.02
@@ -159,15 +158,22 @@ def test_a_value_that_is_none_is_refused(bad: float) -> None:
         begun().seen([0.0, bad])
 
 
-def test_a_gap_widens_only_where_it_surely_does() -> None:
-    """The bound equals the least of |g + d| - |g| on a fine grid of the two intervals, or says nothing."""
-    draw = np.random.default_rng(9)
-    for _ in range(200):
-        (dl, dh), (gl, gh) = np.sort(draw.uniform(-1, 1, (2, 2)), axis=1)
-        grid = itertools.product(np.linspace(gl, gh, 41), np.linspace(dl, dh, 41))
-        least = min(abs(g + d) - abs(g) for g, d in grid)
-        found = widening((dl, dh), (gl, gh))
-        assert found <= least + 1e-9 or found == 0.0, "never more than the truth"
-    assert widening((0.1, 0.2), (0.05, 0.3)) == pytest.approx(0.1), "both in one direction: the shift itself"
-    assert widening((-0.2, -0.1), (0.3, 0.4)) == pytest.approx(-0.2), "a gap that is narrowed"
-    assert widening((-0.1, 0.2), (0.3, 0.4)) == 0.0, "a shift that may be none"
+def test_a_gap_has_widened_by_what_its_sizes_say() -> None:
+    """With both gaps known exactly, the bound is |h| - |g|, whatever their signs."""
+    for g, h in np.random.default_rng(9).uniform(-1, 1, (200, 2)):
+        assert widening((h - g, h - g), (h + g, h + g)) == pytest.approx(abs(h) - abs(g))
+
+
+def test_a_gap_has_widened_at_least_by_its_bound() -> None:
+    """For any bounds around two gaps the bound is never over |h| - |g|."""
+    draw = np.random.default_rng(10)
+    for _ in range(500):
+        g, h = draw.uniform(-1, 1, 2)
+        around = [(one - draw.uniform(0, 0.5), one + draw.uniform(0, 0.5)) for one in (h - g, h + g)]
+        assert widening(around[0], around[1]) <= abs(h) - abs(g) + 1e-12
+
+
+def test_a_randomised_sum_has_the_sum_as_its_mean() -> None:
+    """By hand, as above: 0.25 * challenger + 0.75 * champion = 0.8 + 0.3."""
+    challenger, champion = randomised_sum([0.8, 0.3], [True, False], 0.25, 0.5)
+    assert 0.25 * challenger + 0.75 * champion == pytest.approx(0.8 + 0.3)

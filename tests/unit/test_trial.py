@@ -21,6 +21,7 @@ from amends.workflow import approve, trial
 from amends.workflow.trial_scoring import Scored, running_trial
 from amends.workflow.trial_start import start
 from amends.workflow.verified import known_bad
+from fakes import FakeTransaction
 from scipy import stats
 from trial_story import INCIDENT, SPEC, Lender, week
 
@@ -50,7 +51,7 @@ def canary(share: float, key: str = KEY) -> Trial:
 
 
 def test_the_assignment_is_uniform_on_every_share() -> None:
-    """100 000 ids in tenths of the shares up to one half: a chi-square test does not tell them from chance."""
+    """100 000 ids in twentieths of all: a chi-square test does not tell them from chance."""
     ids = range(100_000)
     shares = [number / 20 for number in range(1, 11)]
     cumulated = [sum(assigned(canary(share), ids)) for share in shares]
@@ -94,18 +95,20 @@ def test_the_assignment_does_not_follow_the_rows() -> None:
         ({"failures": (0.03, 0.011, 0.05, 900)}, 1, Outcome.ABORTED),
         ({"harm": (0.0, -0.01, 0.01, 5000), "failures": (0.02, 0.005, 0.05, 900)}, 1, None),
         ({"harm": (0.0, -0.01, 0.01, 5000), "failures": (0.03, 0.02, 0.05, 900)}, 1, Outcome.ABORTED),
+        ({"harm": (0.0, -0.01, 0.01, 5000), "gap": 0.06}, 1, None),
+        ({"harm": (0.0, -0.01, 0.01, 5000), "gap": 0.04}, 1, Outcome.PASSED),
         ({"widest": 0.051}, 1, Outcome.ABORTED),
         ({"widest": 0.049}, 1, None),
     ],
 )  # fmt: skip
 def test_a_trial_ends_by_its_limits(found: dict[str, Any], windows: int, outcome: Outcome | None) -> None:
-    """Surely beyond a limit aborts, surely within the margin on enough rows passes, too long is no verdict."""
+    """Surely beyond a limit aborts, surely within the margin on enough rows passes, too long is neither."""
     names = ("mean", "lower", "upper", "rows")
     facts = {"harm": (0.0, -0.1, 0.1, 500), "failures": (0.0, 0.0, 0.01, 500), **found}
-    widest = facts.pop("widest", None)
+    widest, seen = facts.pop("widest", None), facts.pop("gap", None)
     read = {name: dict(zip(names, values, strict=True)) for name, values in facts.items()}
     gap = {"groups": ["sex=f", "sex=m"], "widening": widest} if widest else None
-    verdict = judge({**read, "widest": gap}, LIMITS, windows)
+    verdict = judge({**read, "widest": gap, "gap": seen}, LIMITS, windows)
     assert (verdict[0] if verdict else None) == outcome
 
 
@@ -162,6 +165,7 @@ def test_decisions_that_turn_one_group_down_are_aborted_without_labels() -> None
         return Scored(one.log.assign(repaid=np.nan), one.shadow.assign(approved=refused))
 
     lender.serves(0, change=biased)
+    lender.serves(1, change=biased)
     ended = trial.look(lender.services, SPEC)
     assert ended is not None
     assert ended["outcome"] == "aborted"
@@ -195,27 +199,30 @@ def test_windows_in_pieces_and_at_once_come_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("dies_after", [EventKind.TRIAL_LOOKED, EventKind.TRIAL_ENDED])
-def test_a_look_that_was_killed_is_finished_by_the_next(dies_after: EventKind) -> None:
+def test_a_look_that_was_killed_is_finished_by_the_next(
+    dies_after: EventKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed when it had recorded the look, or the end: the next one adds what is missing, nothing twice."""
     lender, whole = shadowed("2"), shadowed("2")
     for one in (lender, whole):
         one.serves(0)
     trial.look(whole.services, SPEC)
-    append = type(lender.ledger.transaction(SPEC.name).__enter__()).append  # type: ignore[attr-defined]
+    append = FakeTransaction.append
 
     class KilledError(Exception):
         """The process is gone."""
 
     def dies(self: Any, event: Any) -> Any:
-        append(self, event)
+        appended = append(self, event)
         if event.kind is dies_after:
             self.ledger.killed = self.ledger.state  # committed, and then the process dies
             raise KilledError
-        return None
+        return appended
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("fakes.FakeTransaction.append", dies)
+    monkeypatch.setattr("fakes.FakeTransaction.append", dies)
+    with pytest.raises(KilledError):
         trial.look(lender.services, SPEC)
+    monkeypatch.undo()
     lender.ledger.state = lender.ledger.killed  # type: ignore[attr-defined]
     trial.look(lender.services, SPEC)
     assert [one.key for one in lender.trials()] == [one.key for one in whole.trials()]
@@ -441,7 +448,17 @@ def test_the_story_tells_the_start_the_last_look_and_the_end() -> None:
 def test_the_reviewer_reads_how_the_trial_went() -> None:
     """The request for approval has a line on it, while the trial runs and when it has ended."""
     lender = shadowed("3", **{"trial.min_rows": 2000})
-    lender.tells(EventKind.DECISION_MADE, {"roles": ["product"], "run": []})
+    lender.tells(
+        EventKind.DECISION_MADE,
+        {
+            "roles": ["product"],
+            "run": ["retrain"],
+            "because": [],
+            "contain": False,
+            "makes_version": True,
+            "policy": "sha256:p",
+        },
+    )
     body = approve.request_approvals(lender.services, SPEC, INCIDENT, link="http://x/runs/1")["body"]
     assert "**Tried on live rows** (beside the champion): still running." in body
     lender.serves(0)

@@ -144,7 +144,8 @@ def judge(found: Mapping[str, Any], limits: Limits, windows: int) -> tuple[Outco
     """Say how a trial ends, and why; None where it goes on.
 
     Aborted where the challenger is surely beyond one of the limits, by the bound of a confidence sequence;
-    passed where its scores are surely within the margin. A pass never outruns an abort.
+    passed where its scores are surely within the margin and nothing points to another harm: failures and gaps
+    are within their limits as they look, too. A pass never outruns an abort.
 
     :param found: what the last look found (:func:`amends.measures.trials.summary`).
     :param windows: looks so far.
@@ -162,8 +163,9 @@ def judge(found: Mapping[str, Any], limits: Limits, windows: int) -> tuple[Outco
         )
     if harm["lower"] > limits.brier_rise:
         return Outcome.ABORTED, f"{_rise(harm)}, surely over the margin of {limits.brier_rise:g}"
-    enough = harm["rows"] >= limits.min_rows and (failures["mean"] or 0) <= limits.failures
-    if enough and harm["upper"] < limits.brier_rise:
+    enough = harm["rows"] >= limits.min_rows
+    clean = (failures["mean"] or 0) <= limits.failures and (found["gap"] or 0) <= limits.gap_rise
+    if enough and clean and harm["upper"] < limits.brier_rise:
         return Outcome.PASSED, f"{_rise(harm)}, surely under the margin of {limits.brier_rise:g}"
     if windows >= limits.most_windows:
         return Outcome.INCONCLUSIVE, (

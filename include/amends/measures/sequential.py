@@ -132,6 +132,14 @@ def randomised(
     return np.asarray((y - np.asarray(centre)) * np.where(z, 1 / share, -1 / (1 - share)))
 
 
+def randomised_sum(
+    outcome: npt.ArrayLike, assigned: npt.ArrayLike, share: float, centre: float
+) -> FloatArray:
+    """One unbiased value a row for challenger plus champion: :func:`randomised` with a plus, and ``2 c``."""
+    y, z = np.asarray(outcome, dtype=np.float64), np.asarray(assigned, dtype=bool)
+    return np.asarray((y - centre) * np.where(z, 1 / share, 1 / (1 - share)) + 2 * centre)
+
+
 def running_mean(values: FloatArray, rows: int, total: float) -> FloatArray:
     """Mean of the values before each value, with ``rows`` earlier ones and their ``total``; 1/2 at first."""
     counts = 1 + rows + np.arange(len(values), dtype=np.float64)
@@ -139,18 +147,13 @@ def running_mean(values: FloatArray, rows: int, total: float) -> FloatArray:
     return np.asarray(sums / counts)
 
 
-def widening(shift: tuple[float, float], gap: tuple[float, float]) -> float:
-    """Lower bound of how much a gap between two groups widened: of ``|g + d| - |g|``.
+def widening(shift: tuple[float, float], total: tuple[float, float]) -> float:
+    """Lower bound of how much a gap between two groups widened, from ``g`` to ``h``: of ``|h| - |g|``.
+
+    That is ``max(min(d, e), -max(d, e))`` with ``d = h - g`` and ``e = h + g``, so that bounds of these two
+    do; below 0 where the gap may have been narrowed.
 
     :param shift: bounds of ``d``, one group's change less the other's.
-    :param gap: bounds of ``g``, the gap under the champion.
-    :returns: at most 0 where the shift may be none; a gap that is narrowed has not widened.
+    :param total: bounds of ``e``, the sum of both gaps.
     """
-    low, high = shift
-    if low <= 0 <= high:
-        return 0.0
-    if high < 0:
-        return widening((-high, -low), (-gap[1], -gap[0]))
-    g = gap[0]
-    least = max(0.0, g + low, -(g + high))
-    return least - abs(g)
+    return max(min(shift[0], total[0]), -max(shift[1], total[1]))

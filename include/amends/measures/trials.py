@@ -9,21 +9,30 @@ import numpy as np
 
 from amends.domain.trial import Limits, Mode, Trial
 from amends.measures.arrow import Floats
-from amends.measures.sequential import Sequence, paired, randomised, running_mean, widening
+from amends.measures.sequential import (
+    Sequence,
+    paired,
+    randomised,
+    randomised_sum,
+    running_mean,
+    widening,
+)
 from amends.measures.trial_rows import TrialRows
 
 SHARES = {"harm": 0.5, "failures": 0.25, "groups": 0.25}
 """How the tolerated false aborts are shared out (Bonferroni): half for the scores, half for the guards."""
 BOUNDS_A_GROUP = 4
-"""Lower and upper bound of a group's shift, and of its selection rate under the champion."""
+"""Lower and upper bound of a group's shift, and of the sum of its two selection rates."""
+CENTRE = 0.5
+"""What decisions of 0 and 1 are measured from where one version answers each row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """How a group's selection rate shifts under the challenger, and what it is under the champion."""
+    """A group's selection rate: under the challenger less under the champion, and the sum of both."""
 
     shift: Sequence
-    champion: Sequence
+    total: Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class State:
     def document(self) -> dict[str, Any]:
         """The state as JSON values."""
         groups = {
-            name: {"shift": one.shift.document(), "champion": one.champion.document()}
+            name: {"shift": one.shift.document(), "total": one.total.document()}
             for name, one in self.groups.items()
         }
         counts = {name: getattr(self, name) for name in ("rows", "same", "compared", "labelled", "lost")}
@@ -55,7 +64,7 @@ class State:
         """Read back what :meth:`document` gave."""
         read = Sequence.from_document
         groups = {
-            name: Group(shift=read(one["shift"]), champion=read(one["champion"]))
+            name: Group(shift=read(one["shift"]), total=read(one["total"]))
             for name, one in document["groups"].items()
         }
         return cls(
@@ -91,13 +100,18 @@ def fold(trial: Trial, state: State, rows: TrialRows) -> State:
 
 
 def summary(state: State, limits: Limits) -> dict[str, Any]:
-    """What people and :func:`amends.domain.trial.judge` go by; all numbers finite or null."""
+    """What people and :func:`amends.domain.trial.judge` go by; all numbers finite or null.
+
+    ``widest``: the pair of groups whose gap surely widened most, by its bound; ``gap``: the largest estimate.
+    """
+    pairs = list(_widenings(state, limits))
     return {
         "rows": state.rows,
         "agreement": state.same / state.compared if state.compared else None,
         "harm": _bounds(state.harm),
         "failures": _bounds(state.failures),
-        "widest": max(_widenings(state, limits), key=lambda one: one["widening"], default=None),
+        "widest": max(pairs, key=lambda one: one["widening"], default=None),
+        "gap": max((one["estimate"] for one in pairs), default=None),
     }
 
 
@@ -139,10 +153,10 @@ def _new_group(trial: Trial, number: int) -> Group:
     That sums to 1 however many come, so that nobody has to know their number before.
     """
     budget = trial.limits.false_abort * SHARES["groups"] / (number * (number + 1))
-    alpha, widest = budget / BOUNDS_A_GROUP, _range(trial)
+    alpha, widest = budget / BOUNDS_A_GROUP, CENTRE * _range(trial) if trial.share else 1.0
     return Group(
         shift=Sequence(alpha=alpha, low=-widest, high=widest),
-        champion=Sequence(alpha=alpha, low=0.0, high=1.0),
+        total=Sequence(alpha=alpha, low=1 - widest, high=1 + widest),
     )
 
 
@@ -151,11 +165,11 @@ def _group(trial: Trial, known: Group, rows: TrialRows, inside: Any) -> Group:
     if trial.mode is Mode.SHADOW:
         inside &= np.isfinite(rows.other_chosen)
         shift = paired(rows.other_chosen[inside], rows.chosen[inside])
-        champion = rows.chosen[inside]
+        total = rows.other_chosen[inside] + rows.chosen[inside]
     else:
-        shift = randomised(rows.chosen[inside], rows.challenger[inside], trial.share, 0.5)
-        champion = rows.chosen[inside & ~rows.challenger]
-    return Group(shift=known.shift.seen(shift), champion=known.champion.seen(champion))
+        seen = (rows.chosen[inside], rows.challenger[inside], trial.share, CENTRE)
+        shift, total = randomised(*seen), randomised_sum(*seen)
+    return Group(shift=known.shift.seen(shift), total=known.total.seen(total))
 
 
 def _widenings(state: State, limits: Limits) -> Iterator[dict[str, Any]]:
@@ -164,6 +178,15 @@ def _widenings(state: State, limits: Limits) -> Iterator[dict[str, Any]]:
     for a, b in combinations(large, 2):
         if a.partition("=")[0] == b.partition("=")[0]:
             one, two = state.groups[a], state.groups[b]
-            shift = (one.shift.lower - two.shift.upper, one.shift.upper - two.shift.lower)
-            gap = (one.champion.lower - two.champion.upper, one.champion.upper - two.champion.lower)
-            yield {"groups": [a, b], "widening": widening(shift, gap)}
+            shift, total = _less(one.shift, two.shift), _less(one.total, two.total)
+            d, e = (
+                (x.mean or 0) - (y.mean or 0) for x, y in ((one.shift, two.shift), (one.total, two.total))
+            )
+            yield {
+                "groups": [a, b], "widening": widening(shift, total), "estimate": widening((d, d), (e, e)),
+            }  # fmt: skip
+
+
+def _less(one: Sequence, two: Sequence) -> tuple[float, float]:
+    """Bounds of the difference of two means."""
+    return one.lower - two.upper, one.upper - two.lower

@@ -1,6 +1,6 @@
 """Look at a running trial after each assessed window, and end it by itself where the rows decide it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,15 +116,16 @@ def _rows(services: Services, spec: ModelSpec, trial: Trial, window: Window, *, 
         spec.columns, numeric=(), categorical=(), text=(), latency=None, error=None
     )  # the champion's features have no part in the comparison
     narrow, beside = replace(spec, columns=needed), shadow_spec(spec)
-    log = _table(services.source.batches(narrow, window))
-    shadow = _table((services.shadow or services.source).batches(beside, window))
+    log = _table(narrow, services.source.batches(narrow, window))
+    shadow = _table(beside, (services.shadow or services.source).batches(beside, window))
     return trial_rows(narrow, trial, log, shadow, begun=begun)
 
 
-def _table(batches: Any) -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415
+def _table(spec: ModelSpec, batches: "Iterable[pa.RecordBatch]") -> "pa.Table":
+    import pyarrow as pa  # noqa: PLC0415 - only a look at a trial needs it
 
-    return pa.Table.from_batches(batches)
+    read = list(batches)
+    return pa.Table.from_batches(read) if read else pa.table({name: pa.nulls(0) for name in spec.columns.all})
 
 
 def _end(
