@@ -76,7 +76,7 @@ def test_a_challenger_within_the_margins_is_hardly_ever_aborted(mode: Mode) -> N
     [
         {"noise": 0.35, "failing": 0.0, "women": 0.0},
         {"noise": 0.05, "failing": 0.05, "women": 0.0},
-        {"noise": 0.05, "failing": 0.0, "women": 0.6},
+        {"noise": 0.05, "failing": 0.0, "women": 0.8},
     ],
     ids=["worse scores", "failures", "women turned down"],
 )
@@ -85,6 +85,11 @@ def test_each_planted_harm_is_aborted_in_the_shadow(truth: dict[str, float]) -> 
     outcomes = ends(Mode.SHADOW, 2, trials=60, **truth)
     assert outcomes.count(Outcome.ABORTED) >= 0.95 * 60
     assert Outcome.PASSED not in outcomes
+
+
+def test_a_gap_that_cannot_be_sure_yet_keeps_a_trial_from_passing() -> None:
+    """Women lose half as much: the scores are as good, but none of the trials passes."""
+    assert Outcome.PASSED not in ends(Mode.SHADOW, 5, trials=60, noise=0.05, failing=0.0, women=0.4)
 
 
 def test_a_challenger_as_good_passes_in_the_shadow() -> None:

@@ -179,12 +179,14 @@ def _widenings(state: State, limits: Limits) -> Iterator[dict[str, Any]]:
         if a.partition("=")[0] == b.partition("=")[0]:
             one, two = state.groups[a], state.groups[b]
             shift, total = _less(one.shift, two.shift), _less(one.total, two.total)
-            d, e = (
-                (x.mean or 0) - (y.mean or 0) for x, y in ((one.shift, two.shift), (one.total, two.total))
-            )
-            yield {
-                "groups": [a, b], "widening": widening(shift, total), "estimate": widening((d, d), (e, e)),
-            }  # fmt: skip
+            d, e = _apart(one.shift, two.shift), _apart(one.total, two.total)
+            estimate = widening((d, d), (e, e))
+            yield {"groups": [a, b], "widening": widening(shift, total), "estimate": estimate}
+
+
+def _apart(one: Sequence, two: Sequence) -> float:
+    """Difference of two plain means."""
+    return (one.mean or 0.0) - (two.mean or 0.0)
 
 
 def _less(one: Sequence, two: Sequence) -> tuple[float, float]:
