@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pyarrow as pa
 import pytest
-from amends.adapters.postgres import PostgresLedger
+from amends.adapters.postgres import PostgresLedger, connect
 from amends.adapters.postgres_windows import PostgresWindows
 from amends.demo import serving
 from amends.domain.events import EventKind
 from amends.domain.trial import answers, trial_of
 from amends.domain.window import Window
+from amends.errors import Unavailable
 from amends.measures.trial_rows import shadow_spec
 from amends.ports import Services
 from amends.workflow import trial
@@ -141,3 +142,22 @@ def test_a_failing_canary_is_stood_in_for_and_aborted(lender: OnPostgres) -> Non
     assert ended is not None
     assert ended["outcome"] == "aborted"
     assert "without a usable score" in ended["reason"]
+
+
+def test_without_a_shadow_log_no_trial_starts(lender: OnPostgres) -> None:
+    """The missing table is named before any scoring step would write to it."""
+    with connect(lender.dsn) as connection:
+        connection.execute("DROP TABLE public.lending_predictions_shadow")
+    with pytest.raises(Unavailable, match="lending_predictions_shadow' of model 'lending' does not"):
+        start(lender.opens("3").services, SPEC, INCIDENT, "shadow", actor="ada")
+    assert lender.trials() == []
+
+
+def test_amends_may_read_the_shadow_log_and_not_write_it(lender: OnPostgres) -> None:
+    """The services' role is granted SELECT and nothing else on it."""
+    with connect(lender.dsn) as connection:
+        rights = connection.execute(
+            "SELECT privilege_type FROM information_schema.table_privileges"
+            " WHERE table_name = 'lending_predictions_shadow' AND grantee = 'amends_app'"
+        ).fetchall()
+    assert rights == [("SELECT",)]

@@ -11,6 +11,7 @@ from amends.domain.promotion import Champion, ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.trial import KINDS, LARGEST_SHARE, Limits, Mode, Trial, aborted, running, trial_of
 from amends.errors import BadInput, PolicyError, Refused, SpecError
+from amends.measures.trial_rows import shadow_spec
 from amends.ports import Services
 from amends.workflow.approve import authors, recorded_answers
 from amends.workflow.respond import incident_of, only
@@ -29,12 +30,13 @@ def start(
 
     :param share: of the rows, for a canary; the policy's by default. A shadow answers nobody.
     :param draw: makes the key of the assignment, as hexadecimal digits.
-    :raises BadInput: the mode or share is none, or the spec cannot carry a trial.
+    :raises BadInput: the mode or share is none, the spec cannot carry a trial, or there is no shadow log.
     :raises Refused: the candidate is not blessed, was aborted before, or is not to answer anybody yet; the
         champion moved since the validation; another trial is running.
     """
     asked = _asked(services.policy, spec, mode, share)
     candidate, champion = _contestants(services, spec, incident)
+    _check_shadow_log(services, spec)
     authority = _authority(services, incident, asked, candidate)
     with services.ledger.transaction(spec.name) as transaction:
         events = transaction.events(kinds=KINDS)
@@ -117,6 +119,13 @@ def _contestants(services: Services, spec: ModelSpec, incident: str) -> tuple[Mo
     if before:
         raise Refused(f"{where}: version {candidate.version} was aborted before: {before}.")
     return candidate, _of(champion)
+
+
+def _check_shadow_log(services: Services, spec: ModelSpec) -> None:
+    """Find the shadow log's table before anybody writes to it. :raises Unavailable: it is not there."""
+    beside = shadow_spec(spec)
+    if beside.source is not None and beside.source.table is not None:
+        (services.shadow or services.source).span(beside)
 
 
 def _pinned(services: Services, spec: ModelSpec, number: str) -> ModelVersion:
