@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from amends.adapters.parquet import ParquetWindows
 from amends.domain.approval import Answer
 from amends.domain.events import EventKind, NewEvent
 from amends.domain.narrative import narrative
@@ -505,3 +507,37 @@ def test_no_rows_change_nothing() -> None:
     state = begin(canary(0.1))
     assert fold(canary(0.1), state, rows) == state
     assert summary(state, LIMITS)["harm"] == {"mean": None, "lower": -10, "upper": 10, "rows": 0}
+
+
+def test_a_trial_of_a_model_logged_in_files_comes_to_the_same(tmp_path: Path) -> None:
+    """The two logs as Parquet files give the look the numbers that they give in memory."""
+    lender = shadowed("2", **{"trial.most_windows": 50})
+    scored = lender.serves(0)
+    assert scored.shadow is not None
+    scored.log.to_parquet(tmp_path / "log.parquet")
+    scored.shadow.to_parquet(tmp_path / "log_shadow.parquet")
+    spec = replace(SPEC, source=Source(kind="parquet", path=str(tmp_path / "log.parquet")))
+    beside = shadow_spec(spec).source
+    assert beside is not None
+    files = replace(
+        lender.services, source=ParquetWindows(str(tmp_path / "log.parquet")),
+        shadow=ParquetWindows(str(beside.path)),
+    )  # fmt: skip
+    in_memory, ledger = lender.services, lender.ledger.state  # type: ignore[attr-defined]
+    first = trial.look(files, spec)
+    lender.ledger.state = ledger  # type: ignore[attr-defined]
+    assert first is not None
+    assert first == trial.look(in_memory, SPEC)
+    assert first["found"]["rows"] == week(0).rows
+
+
+def test_a_shadow_log_without_its_scores_is_told(tmp_path: Path) -> None:
+    """A log that lacks a column decides nothing: the look names the column."""
+    lender = shadowed("2")
+    scored = lender.serves(0)
+    assert scored.shadow is not None
+    scored.shadow.drop(columns="score").to_parquet(tmp_path / "log.parquet")
+    looked = trial.look(replace(lender.services, shadow=ParquetWindows(tmp_path)), SPEC)
+    assert looked is not None
+    assert "the shadow log of 'lending' lacks column 'score'" in looked["unread"]
+    assert looked["outcome"] is None

@@ -88,8 +88,8 @@ class Sequence:
             total=self.total + float(x.sum()),
             squares=float(squares[-1]),
             weights=self.weights + float(w.sum()),
-            weighted=self.weighted + float(w @ x),
-            spread=self.spread + float(((x - before) ** 2) @ (-np.log1p(-w) - w)),
+            weighted=self.weighted + float(np.sum(w * x)),
+            spread=self.spread + float(np.sum((x - before) ** 2 * (-np.log1p(-w) - w))),
         )
 
     def _scaled(self, values: npt.ArrayLike) -> FloatArray:

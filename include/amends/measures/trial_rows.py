@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from amends.domain.spec import Columns, ModelSpec
 from amends.domain.trial import Mode, Trial, assigned
+from amends.errors import DataError
 from amends.measures.arrow import Floats, as_floats, as_levels, as_moments
 
 Flags = npt.NDArray[np.bool_]
@@ -74,7 +75,10 @@ def trial_rows(spec: ModelSpec, trial: Trial, log: pa.Table, shadow: pa.Table, *
 
     :param begun: whether a canary had rows before; if not, it begins after the first row that the challenger
         answered or failed on, since until then serving did not know of it.
+    :raises DataError: a log lacks a column.
     """
+    _require("prediction log", log, spec)
+    _require("shadow log", shadow, shadow_spec(spec))
     log, shadow = _in_order(spec, log), _of_version(spec, shadow, trial.challenger.version)
     found = pc.index_in(_ids(spec, log), value_set=_ids(spec, shadow))
     version = np.array(as_levels(log.column(str(spec.columns.model_version))).to_pylist(), dtype=object)
@@ -89,6 +93,12 @@ def trial_rows(spec: ModelSpec, trial: Trial, log: pa.Table, shadow: pa.Table, *
     z = np.array(assigned(trial, _ids(spec, log).to_pylist()), dtype=bool)
     rows = _arrays(spec, log, shadow.take(found), z)
     return rows if trial.mode is Mode.SHADOW else replace(rows, failed=z & ~theirs[kept])
+
+
+def _require(what: str, table: pa.Table, spec: ModelSpec) -> None:
+    missing = [name for name in spec.columns.all if name not in table.column_names]
+    if missing:
+        raise DataError(f"the {what} of {spec.name!r} lacks column {missing[0]!r}. Write it with every row.")
 
 
 def _arrays(spec: ModelSpec, log: pa.Table, beside: pa.Table, z: Flags) -> TrialRows:
@@ -108,7 +118,8 @@ def _arrays(spec: ModelSpec, log: pa.Table, beside: pa.Table, z: Flags) -> Trial
 
 def _in_order(spec: ModelSpec, log: pa.Table) -> pa.Table:
     """By time, then id: an order in which no outcome has a part."""
-    keys = pa.table({"at": as_moments(log.column(spec.columns.timestamp), "at"), "id": _ids(spec, log)})
+    name = spec.columns.timestamp
+    keys = pa.table({"at": as_moments(log.column(name), name), "id": _ids(spec, log)})
     return log.take(pc.sort_indices(keys, sort_keys=[("at", "ascending"), ("id", "ascending")]))
 
 

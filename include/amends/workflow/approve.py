@@ -26,6 +26,7 @@ def request_approvals(
     found = incident_of(services.ledger, incident)
     plan = only(services, incident, EventKind.DECISION_MADE)
     validated = only(services, incident, EventKind.CANDIDATE_VALIDATED)
+    trial = _trial(services, incident, validated["candidate"]["version"])
     evidence = services.ledger.put_evidence(
         "approval_request",
         {
@@ -34,6 +35,7 @@ def request_approvals(
             "roles": plan["roles"],
             "validated": validated,
             "touched": list(touched),
+            "trial": trial,
         },
     )
     payload = {"evidence": evidence, "roles": plan["roles"], "candidate": validated["candidate"]}
@@ -46,7 +48,7 @@ def request_approvals(
         contained=contained[-1].payload if contained else None,
         tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
-        trial=_trial(services, incident, validated["candidate"]["version"]),
+        trial=trial,
         evidence=evidence,
         link=link,
     )
@@ -71,7 +73,8 @@ def _trial(services: Services, incident: str, version: str) -> dict[str, Any] | 
     if not started:
         return None
     mine = [event.payload for event in events if event.payload["trial"] == started[-1].payload["trial"]]
-    return {"outcome": None, "reason": "", **mine[-1], "mode": mine[0]["mode"]}
+    shown = {"outcome": None, "reason": "", **mine[-1], "mode": mine[0]["mode"]}
+    return {name: value for name, value in shown.items() if name not in {"key", "state"}}
 
 
 def record_answers(services: Services, spec: ModelSpec, incident: str, answers: Sequence[Answer]) -> int:
