@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from amends.domain.spec import Columns, ModelSpec
 from amends.domain.trial import Mode, Trial, assigned
 from amends.errors import DataError
-from amends.measures.arrow import Floats, as_floats, as_levels, as_moments
+from amends.measures.arrow import Floats, as_floats, as_levels, as_moments, level_codes
 
 Flags = npt.NDArray[np.bool_]
 SHADOW = "_shadow"
@@ -81,8 +81,8 @@ def trial_rows(spec: ModelSpec, trial: Trial, log: pa.Table, shadow: pa.Table, *
     _require("shadow log", shadow, shadow_spec(spec))
     log, shadow = _in_order(spec, log), _of_version(spec, shadow, trial.challenger.version)
     found = pc.index_in(_ids(spec, log), value_set=_ids(spec, shadow))
-    version = np.array(as_levels(log.column(str(spec.columns.model_version))).to_pylist(), dtype=object)
-    ours, theirs = version == trial.champion.version, version == trial.challenger.version
+    version = as_levels(log.column(str(spec.columns.model_version)))
+    ours, theirs = (_is(version, one.version) for one in (trial.champion, trial.challenger))
     offered = found.is_valid().to_numpy(zero_copy_only=False)
     knew = theirs | offered
     if trial.mode is Mode.SHADOW:
@@ -124,8 +124,7 @@ def _in_order(spec: ModelSpec, log: pa.Table) -> pa.Table:
 
 
 def _of_version(spec: ModelSpec, shadow: pa.Table, version: str) -> pa.Table:
-    levels = as_levels(shadow.column(str(spec.columns.model_version))).cast(pa.string())
-    return shadow.filter(pc.fill_null(pc.equal(levels, version), fill_value=False))
+    return shadow.filter(pa.array(_is(as_levels(shadow.column(str(spec.columns.model_version))), version)))
 
 
 def _ids(spec: ModelSpec, table: pa.Table) -> pa.Array:
@@ -150,7 +149,13 @@ def _groups(log: pa.Table, attributes: Sequence[str]) -> dict[str, Flags]:
     """Rows of each group of each sensitive attribute, in order of name; rows without a level are in none."""
     found: dict[str, Flags] = {}
     for name in attributes:
-        levels = np.array(as_levels(log.column(name)).to_pylist(), dtype=object)
-        for level in sorted({one for one in levels if one is not None}):
-            found[f"{name}={level}"] = levels == level
+        levels = as_levels(log.column(name))
+        for level in sorted(one for one in levels.dictionary.to_pylist() if one is not None):
+            found[f"{name}={level}"] = _is(levels, level)
     return found
+
+
+def _is(levels: pa.DictionaryArray, level: str) -> Flags:
+    """Which rows are at a level; a level that there is not has none."""
+    number = pc.index(levels.dictionary, level).as_py()
+    return np.asarray(level_codes(levels) == (number if number >= 0 else len(levels.dictionary) + 1))
