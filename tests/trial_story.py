@@ -22,6 +22,7 @@ from amends.ports import Ledger, Services
 from amends.workflow import respond
 from amends.workflow.promote import promote
 from amends.workflow.trial_scoring import Scored
+from amends.workflow.trial_start import start
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
 from fakes import FakeLedger
@@ -161,3 +162,10 @@ class Lender:
         """Events of trials."""
         found = kinds or (EventKind.TRIAL_STARTED, EventKind.TRIAL_LOOKED, EventKind.TRIAL_ENDED)
         return list(self.ledger.events(model=SPEC.name, kinds=found))
+
+
+def shadowed(candidate: str, **limits: float) -> Lender:
+    """A shadow trial of a version has begun."""
+    lender = Lender(limits=limits).opens(candidate)
+    start(lender.services, SPEC, INCIDENT, "shadow", actor="ada")
+    return lender

@@ -92,6 +92,7 @@ def _tried(trial: Mapping[str, Any]) -> str:
     """The line on what live rows have shown."""
     how = "beside the champion" if trial["mode"] == "shadow" else "on a share of the rows"
     word = trial["outcome"] or "still running"
+    how += f", trial {trial['number']} of this version" if trial["number"] > 1 else ""
     reason = f" {code(trial['reason'])}" if trial["reason"] else ""
     return f"\n**Tried on live rows** ({how}): {word}.{reason}"
 

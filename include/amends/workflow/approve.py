@@ -73,7 +73,7 @@ def _trial(services: Services, incident: str, version: str) -> dict[str, Any] | 
     if not started:
         return None
     mine = [event.payload for event in events if event.payload["trial"] == started[-1].payload["trial"]]
-    shown = {"outcome": None, "reason": "", **mine[-1], "mode": mine[0]["mode"]}
+    shown = {"outcome": None, "reason": "", **mine[-1], "mode": mine[0]["mode"], "number": len(started)}
     return {name: value for name, value in shown.items() if name not in {"key", "state"}}
 
 

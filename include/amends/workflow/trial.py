@@ -33,12 +33,11 @@ def look(services: Services, spec: ModelSpec) -> dict[str, Any] | None:
     if started is None:
         return None
     trial, looks = trial_of(started), _looks(events, started)
-    no_longer = _no_longer(services, trial)
-    if no_longer:
-        return _end(services, trial, looks, Outcome.STOPPED, no_longer)
-    waiting = _unseen(events, started, looks)
+    no_longer, waiting = _no_longer(services, trial), _unseen(events, started, looks)
     while True:
-        verdict = judge(looks[-1]["found"], trial.limits, len(looks)) if looks else None
+        verdict = _verdict(trial, looks)  # what a look has shown stands, whatever happened since
+        if verdict is None and no_longer:
+            verdict = (Outcome.STOPPED, no_longer)
         if verdict:
             return _end(services, trial, looks, *verdict)
         if not waiting:
@@ -47,13 +46,23 @@ def look(services: Services, spec: ModelSpec) -> dict[str, Any] | None:
 
 
 def stop(services: Services, spec: ModelSpec, *, reason: str, actor: str) -> dict[str, Any]:
-    """End the model's running trial in a person's name. :raises Refused: none is running."""
+    """End the model's running trial in a person's name; a verdict that a look has shown already stands.
+
+    :raises Refused: none is running.
+    """
     events = services.ledger.events(model=spec.name)
     started = running(events)
     if started is None:
         raise Refused(f"model {spec.name!r} has no running trial. Start one first.")
-    looks = _looks(events, started)
-    return _end(services, trial_of(started), looks, Outcome.STOPPED, reason, actor=actor)
+    trial, looks = trial_of(started), _looks(events, started)
+    shown = _verdict(trial, looks)
+    if shown:
+        return _end(services, trial, looks, *shown)
+    return _end(services, trial, looks, Outcome.STOPPED, reason, actor=actor)
+
+
+def _verdict(trial: Trial, looks: Sequence[dict[str, Any]]) -> tuple[Outcome, str] | None:
+    return judge(looks[-1]["found"], trial.limits, len(looks)) if looks else None
 
 
 def _looks(events: Sequence[Event], started: Event) -> list[dict[str, Any]]:
