@@ -1,10 +1,13 @@
-"""### Watches what a moved champion does.
+"""### Watches what a moved champion does, and what a challenger would do.
 
 After a promotion or a rollback the next windows decide. Enough healthy windows in a row: the model has
 **recovered**, and its incident is closed. A window that calls for action under a promoted version is a
 **relapse**: production returns, by itself, to the newest good version before it.
 
-One task per model. Runs when a monitor has finished a round, when a champion has moved, and by the clock.
+A **trial** of a challenger (`amends trial start`) is looked at after each window: it is aborted by itself
+where the challenger is surely worse than the policy's margin allows, and passed where it surely is not.
+
+Two tasks per model. Runs when a monitor has finished a round, when a champion has moved, and by the clock.
 """
 
 from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
@@ -34,8 +37,15 @@ def watch_promotions() -> None:
         """Say recovered, relapsed (and roll back), or nothing yet."""
         return monitoring.watch_champion(model)
 
+    @task
+    def look(model: str) -> str | None:
+        """Say how the running trial ended, or nothing yet."""
+        return monitoring.look_at_trial(model)
+
     for model in MODELS:
-        watch.override(task_id=f"watch_{model}", on_failure_callback=monitoring.on_failure(model))(model)
+        failed = monitoring.on_failure(model)
+        watch.override(task_id=f"watch_{model}", on_failure_callback=failed)(model)
+        look.override(task_id=f"look_at_trial_{model}", on_failure_callback=failed)(model)
 
 
 watch_promotions()

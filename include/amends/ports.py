@@ -230,7 +230,10 @@ class FairnessMetrics(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The ports a workflow verb may need, for one model, and the policy it goes by."""
+    """The ports a workflow verb may need, for one model, and the policy it goes by.
+
+    ``shadow``: where the shadow log of a trial is read from, where that is not ``source``.
+    """
 
     ledger: Ledger
     registry: ModelRegistry
@@ -242,3 +245,4 @@ class Services:
     imputer: Imputer
     mitigator: Mitigator
     policy: "Policy"
+    shadow: WindowSource | None = None

@@ -22,6 +22,7 @@ COMMANDS = {
     "replay": "incident",
     "report": "incident",
     "close": "incident",
+    "trial": "trial",
     "demo": "demo",
     "up": "stack",
     "down": "stack",

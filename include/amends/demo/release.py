@@ -84,10 +84,11 @@ class Shop:
         return self._serve(period, announced=True)
 
     def _serve(self, period: Period, *, announced: bool) -> str:
-        version = serving.champion(self.ledger, self.registry, self.spec.name)
-        scored = serving.score(self.registry, self.spec, version, lending.applications(period))
+        answered = serving.answer(self.ledger, self.registry, self.spec, lending.applications(period))
         window = Window(self.spec.name, period.start, period.end)
-        serving.log_batch(self.owner_dsn, self.spec, window, scored, announced=announced)
+        serving.log_batch(
+            self.owner_dsn, self.spec, window, answered.log, shadow=answered.shadow, announced=announced
+        )
         return window.key
 
     def _register(self, estimator: Any, rows: "pd.DataFrame", *, key: str) -> ModelVersion:

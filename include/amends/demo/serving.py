@@ -10,12 +10,14 @@ from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import ArtefactError, SpecError
+from amends.measures.trial_rows import shadow_spec
 from amends.ports import Ledger, ModelRegistry
+from amends.workflow.trial_scoring import Scored, running_trial, score_rows, score_window
 
 if TYPE_CHECKING:
     import pandas as pd
     import psycopg
-    from psycopg.sql import Identifier
+    from psycopg.sql import Composed, Identifier
 
 TOPIC = "batch"
 TABLE = """
@@ -40,17 +42,32 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 CREATE INDEX IF NOT EXISTS {index} ON {table} (decided_at);
 GRANT SELECT ON {table} TO {reader};
+CREATE TABLE IF NOT EXISTS {shadow} (
+    application_id text NOT NULL,
+    decided_at     timestamptz NOT NULL,
+    model_version  text NOT NULL,
+    score          double precision,
+    approved       smallint,
+    PRIMARY KEY (application_id, model_version)
+);
+CREATE INDEX IF NOT EXISTS {shadow_index} ON {shadow} (decided_at);
+GRANT SELECT ON {shadow} TO {reader};
 """
 
 
 def create_log(owner_dsn: str, spec: ModelSpec) -> None:
-    """Create the table of predictions, readable for Amends; one that is there stays as it is."""
+    """Create the table of predictions and its shadow, readable for Amends; what is there stays as it is."""
     from psycopg.sql import SQL, Identifier
 
     from amends.adapters.postgres import APP_ROLE, connect
 
-    table = _table(spec)
-    names = {"table": table, "index": Identifier(f"{spec.name}_by_time"), "reader": Identifier(APP_ROLE)}
+    names = {
+        "table": _table(spec),
+        "index": Identifier(f"{spec.name}_by_time"),
+        "shadow": _table(shadow_spec(spec)),
+        "shadow_index": Identifier(f"{spec.name}_shadow_by_time"),
+        "reader": Identifier(APP_ROLE),
+    }
     with connect(owner_dsn) as connection, connection.transaction():
         connection.execute(SQL(TABLE).format(**names))
 
@@ -71,58 +88,69 @@ def score(
     registry: ModelRegistry, spec: ModelSpec, version: ModelVersion, rows: "pd.DataFrame"
 ) -> "pd.DataFrame":
     """Score rows with a version; return what the log keeps of them."""
-    from amends.measures.scoring import decide
+    return score_rows(registry, spec, version, rows)
 
-    scores = registry.load(version)(rows)
-    scored = rows.assign(
-        **{
-            spec.columns.score: scores,
-            spec.columns.predicted_label: decide(spec, scores),
-            str(spec.columns.model_version): version.version,
-        }
-    )
-    return scored[list(spec.columns.all)]
+
+def answer(ledger: Ledger, registry: ModelRegistry, spec: ModelSpec, rows: "pd.DataFrame") -> Scored:
+    """Answer a batch as the ledger says: by the champion, and under the running trial where there is one."""
+    trial = running_trial(ledger, spec.name)
+    if trial is None:
+        return Scored(score(registry, spec, champion(ledger, registry, spec.name), rows))
+    return score_window(registry, spec, trial, rows)
 
 
 def log_batch(
-    owner_dsn: str, spec: ModelSpec, window: Window, scored: "pd.DataFrame", *, announced: bool = True
-) -> int:
+    owner_dsn: str, spec: ModelSpec, window: Window, scored: "pd.DataFrame", *,
+    shadow: "pd.DataFrame | None" = None, announced: bool = True,
+) -> int:  # fmt: skip
     """Write a batch and announce its window, in one transaction; return how many rows were new.
 
     A decision is made once: a row whose id is in the log already stays as it was. A window that was announced
     before is not announced again.
 
+    :param shadow: the challenger's rows for the shadow log, written in the same transaction.
     :param announced: False for rows that no monitor has to look at, such as the reference.
     """
-    from psycopg.sql import SQL, Identifier
-
     from amends.adapters.postgres import announce, connect
 
-    columns = SQL(", ").join(Identifier(name) for name in spec.columns.all)
-    names = {"table": _table(spec), "columns": columns}
-    insert = SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM batch ON CONFLICT DO NOTHING")
     with connect(owner_dsn) as connection, connection.transaction():
-        connection.execute(SQL("CREATE TEMP TABLE batch (LIKE {table}) ON COMMIT DROP").format(**names))
-        _copy(connection, columns, scored[list(spec.columns.all)])
-        written = connection.execute(insert.format(**names)).rowcount
+        written = _insert(connection, spec, scored)
+        if shadow is not None:
+            _insert(connection, shadow_spec(spec), shadow)
         if announced:
             payload = {**window.document(), "rows": len(scored)}
             announce(connection, topic=TOPIC, key=window.key, model=spec.name, payload=payload)
     return written
 
 
-def _copy(connection: "psycopg.Connection[object]", columns: object, scored: "pd.DataFrame") -> None:
-    from psycopg.sql import SQL
+def _insert(connection: "psycopg.Connection[object]", spec: ModelSpec, rows: "pd.DataFrame") -> int:
+    """Write the rows that are not there yet; return how many that were."""
+    from psycopg.sql import SQL, Identifier
 
-    query = SQL("COPY batch ({}) FROM STDIN").format(columns)
+    columns = SQL(", ").join(Identifier(name) for name in spec.columns.all)
+    names = {"table": _table(spec), "columns": columns, "batch": Identifier(f"batch_of_{_table_name(spec)}")}
+    create = SQL("CREATE TEMP TABLE {batch} (LIKE {table}) ON COMMIT DROP").format(**names)
+    copy = SQL("COPY {batch} ({columns}) FROM STDIN").format(**names)
+    insert = SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {batch} ON CONFLICT DO NOTHING")
+    connection.execute(create)
+    _copy(connection, copy, rows[list(spec.columns.all)])
+    return connection.execute(insert.format(**names)).rowcount
+
+
+def _copy(connection: "psycopg.Connection[object]", query: "Composed", scored: "pd.DataFrame") -> None:
+    plain = scored.astype(object)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
-        for row in scored.astype(object).itertuples(index=False):
+        for row in plain.where(scored.notna(), None).itertuples(index=False):
             copy.write_row(row)
 
 
 def _table(spec: ModelSpec) -> "Identifier":
     from psycopg.sql import Identifier
 
+    return Identifier(*_table_name(spec).split("."))
+
+
+def _table_name(spec: ModelSpec) -> str:
     if spec.source is None or spec.source.table is None:
         raise SpecError(f"model {spec.name!r} has no source.table to log to. Add it.")
-    return Identifier(*spec.source.table.split("."))
+    return spec.source.table

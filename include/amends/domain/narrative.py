@@ -1,24 +1,14 @@
 """The story of an incident: its events, in order, as sentences with times, names, numbers and reasons."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from amends.domain.events import Event, EventKind
 from amends.domain.headline import told
 from amends.domain.incident import Incident, incident_from_events
+from amends.domain.narrative_release import RELEASE
 from amends.domain.review import code
-
-Facts = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One event as people are told it: a sentence, and the reasons or numbers behind it."""
-
-    sentence: str
-    details: tuple[str, ...] = ()
+from amends.domain.told import Facts, Told, listed, span
 
 
 def narrative(events: Sequence[Event]) -> str:
@@ -30,8 +20,15 @@ def narrative(events: Sequence[Event]) -> str:
     incident = incident_from_events(events)
     if incident is None:
         raise ValueError("no incident_opened among the events")
-    entries = [_entry(event, incident.opened_at) for event in events if event.kind in TELL]
+    entries = [_entry(event, incident.opened_at) for event in _worth_telling(events)]
     return "\n".join([*_head(incident, events[-1]), *entries, ""])
+
+
+def _worth_telling(events: Sequence[Event]) -> list[Event]:
+    """Events with a sentence; of a trial's looks the last one says what all have shown."""
+    last = {event.payload["trial"]: event.seq for event in events if event.kind is EventKind.TRIAL_LOOKED}
+    passed_over = {event.seq for event in events if event.kind is EventKind.TRIAL_LOOKED} - {*last.values()}
+    return [event for event in events if event.kind in TELL and event.seq not in passed_over]
 
 
 def tell(event: Event) -> Told:
@@ -45,7 +42,7 @@ def _head(incident: Incident, last: Event) -> list[str]:
     return [
         f"# Incident {incident.id}",
         "",
-        f"Model {code(incident.model)}, severity {call.severity}, {_listed(call.categories)}; {state}.",
+        f"Model {code(incident.model)}, severity {call.severity}, {listed(call.categories)}; {state}.",
         f"All times are UTC; the story begins on {incident.opened_at:%Y-%m-%d}.",
         "",
     ]
@@ -64,18 +61,9 @@ def _after(at: datetime, opened: datetime) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
-def _span(facts: Facts) -> str:
-    window = facts.get("window")
-    return f" in the window {window['start'][:10]} to {window['end'][:10]}" if window else ""
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(word.replace("_", " ") for word in words)
-
-
 def _opened(facts: Facts) -> Told:
     call = facts["call"]
-    sentence = f"**opened** as {call['severity']}: {_listed(call['categories'])}{_span(facts)}."
+    sentence = f"**opened** as {call['severity']}: {listed(call['categories'])}{span(facts)}."
     asked = (facts["reason"],) if facts.get("reason") else ()
     return Told(sentence, (*asked, *call["because"], *_held(facts), *_duties(facts)))
 
@@ -107,7 +95,7 @@ def _minutes(minutes: float) -> str:
 
 
 def _joined(facts: Facts) -> Told:
-    sentence = f"another finding **joined**: {_listed(facts['call']['categories'])}{_span(facts)}."
+    sentence = f"another finding **joined**: {listed(facts['call']['categories'])}{span(facts)}."
     return Told(sentence, _held(facts))
 
 
@@ -131,8 +119,8 @@ def _decided(facts: Facts) -> Told:
 
 def _plan(facts: Facts) -> str:
     steps = [*(["roll back at once"] if facts["contain"] else []), *facts["run"]]
-    roles = f"; a new version needs {_listed(facts['roles'])}" if facts["makes_version"] else ""
-    return (_listed(steps).replace(", ", ", then ") or "watch, and do nothing else") + roles
+    roles = f"; a new version needs {listed(facts['roles'])}" if facts["makes_version"] else ""
+    return listed(steps).replace(", ", ", then ") + roles
 
 
 def _rehearsed(facts: Facts) -> Told:
@@ -157,73 +145,12 @@ def _diagnosed(facts: Facts) -> Told:
     return Told("**diagnosed**:", tuple(facts["reasons"]))
 
 
-def _registered(facts: Facts) -> Told:
-    made = {
-        "retrain": "trained on",
-        "mask": "wrapped to do without an input, by",
-        "recalibrate": "recalibrated on",
-    }
-    how = made.get(facts.get("method", "retrain"), f"made by {_listed([facts.get('method', '')])} on")
-    return Told(
-        f"**candidate** version {code(facts['version'])} {how} {facts['rows']} rows and registered; "
-        f"it is to replace version {code(facts['parent'])}."
-    )
-
-
-def _withdrawn(facts: Facts) -> Told:
-    return Told(f"candidate version {code(facts['version'])} **withdrawn**: it serves nobody.")
-
-
-def _revalidated(facts: Facts) -> Told:
-    word = "holds" if facts["holds"] else "does not hold"
-    return Told(
-        f"**revalidated**: serving version {code(facts['champion'])} {word}.", tuple(facts["reasons"])
-    )
-
-
-def _validated(facts: Facts) -> Told:
-    word = "blessed" if facts["blessed"] else "not blessed"
-    pair = (
-        f"version {code(facts['candidate']['version'])} beside champion {code(facts['champion']['version'])}"
-    )
-    others = [
-        f"version {one['version']} ({one['method']}): {one['reasons'][0]}" for one in facts.get("others", ())
-    ]
-    return Told(f"**validated** {pair}, on the same rows: {word}.", (*facts["reasons"], *others))
-
-
-def _requested(facts: Facts) -> Told:
-    return Told(f"**approval requested** of {_listed(facts['roles'])}, on evidence {facts['evidence'][:19]}.")
-
-
-def _answered(facts: Facts) -> Told:
-    who = code(facts["person"]) if facts["person"] else "nobody (time-out)"
-    rationale = (facts["rationale"],) if facts["rationale"] else ()
-    return Told(f"**{facts['choice']}** for {facts['role']}, answered by {who}.", rationale)
-
-
-def _intended(facts: Facts) -> Told:
-    return Told(f"{facts['reason']} to version {code(facts['version'])} begun.")
-
-
-def _refused(facts: Facts) -> Told:
-    return Told("**promotion refused**; the champion stays.", tuple(facts["reasons"]))
-
-
-def _moved(facts: Facts) -> Told:
-    return Told(f"**champion** is now version {code(facts['version'])} (epoch {facts['epoch']}).")
-
-
-def _completed(facts: Facts) -> Told:
-    return Told(f"the registry's champion alias was set to version {code(facts['version'])} and read back.")
-
-
 def _quarantined(facts: Facts) -> Told:
-    return Told(f"**quarantined**: nothing is learnt from the rows{_span(facts)}.", (facts["reason"],))
+    return Told(f"**quarantined**: nothing is learnt from the rows{span(facts)}.", (facts["reason"],))
 
 
 def _released(facts: Facts) -> Told:
-    return Told(f"**released**: the rows{_span(facts)} may be learnt from again.", (facts["reason"],))
+    return Told(f"**released**: the rows{span(facts)} may be learnt from again.", (facts["reason"],))
 
 
 def _failed(facts: Facts) -> Told:
@@ -242,7 +169,7 @@ def _taken_back(facts: Facts) -> Told:
 
 
 def _playbook_failed(facts: Facts) -> Told:
-    back = f"; taken back: {_listed(facts['taken_back'])}" if facts["taken_back"] else ""
+    back = f"; taken back: {listed(facts['taken_back'])}" if facts["taken_back"] else ""
     return Told(
         f"playbook {code(facts['playbook'])} **ended without its goal** at {code(facts['step'])}{back}; "
         f"{code(facts['owner'])} goes on.",
@@ -251,17 +178,17 @@ def _playbook_failed(facts: Facts) -> Told:
 
 
 def _handed(facts: Facts) -> Told:
-    return Told(f"**handed to people**: {code(facts['owner'])} goes on with {_listed(facts['playbooks'])}.")
+    return Told(f"**handed to people**: {code(facts['owner'])} goes on with {listed(facts['playbooks'])}.")
 
 
 def _recovered(facts: Facts) -> Told:
     numbers = (told(facts["headline"], facts.get("before")),)
-    return Told(f"**recovered** under version {code(facts['version'])}{_span(facts)}.", numbers)
+    return Told(f"**recovered** under version {code(facts['version'])}{span(facts)}.", numbers)
 
 
 def _relapsed(facts: Facts) -> Told:
     numbers = (told(facts["headline"], facts.get("before")),)
-    return Told(f"**relapse** under version {code(facts['version'])}{_span(facts)}.", numbers)
+    return Told(f"**relapse** under version {code(facts['version'])}{span(facts)}.", numbers)
 
 
 def _closed(facts: Facts) -> Told:
@@ -269,6 +196,7 @@ def _closed(facts: Facts) -> Told:
 
 
 TELL: dict[EventKind, Callable[[Facts], Told]] = {
+    **RELEASE,
     EventKind.INCIDENT_OPENED: _opened,
     EventKind.INCIDENT_JOINED: _joined,
     EventKind.EVIDENCE_FROZEN: _frozen,
@@ -278,16 +206,6 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.CONTAINMENT_SKIPPED: _not_contained,
     EventKind.REPRODUCED: _reproduced,
     EventKind.DIAGNOSED: _diagnosed,
-    EventKind.CANDIDATE_REGISTERED: _registered,
-    EventKind.CANDIDATE_WITHDRAWN: _withdrawn,
-    EventKind.CANDIDATE_VALIDATED: _validated,
-    EventKind.REVALIDATED: _revalidated,
-    EventKind.APPROVAL_REQUESTED: _requested,
-    EventKind.APPROVAL_ANSWERED: _answered,
-    EventKind.PROMOTION_INTENDED: _intended,
-    EventKind.PROMOTION_REFUSED: _refused,
-    EventKind.CHAMPION_MOVED: _moved,
-    EventKind.PROMOTION_COMPLETED: _completed,
     EventKind.WINDOW_QUARANTINED: _quarantined,
     EventKind.WINDOW_RELEASED: _released,
     EventKind.STEP_FAILED: _failed,

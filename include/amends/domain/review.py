@@ -56,6 +56,7 @@ def approval_body(
     contained: Mapping[str, Any] | None,
     tradeoff: Mapping[str, Any] | None = None,
     touched: Sequence[str] = (),
+    trial: Mapping[str, Any] | None = None,
     evidence: str,
     link: str,
 ) -> str:
@@ -66,6 +67,7 @@ def approval_body(
     :param contained: facts of ``contained``, or None where nothing was rolled back.
     :param tradeoff: what a bias mitigation tried: ``rows`` of the curve, and the ``chosen`` one.
     :param touched: consumers, jobs and models that a change reaches.
+    :param trial: how the candidate's last trial on live rows ended, or runs; None where there was none.
     :param evidence: digest that binds the answer to exactly this evidence.
     """
     candidate, champion = validated["candidate"]["version"], validated["champion"]["version"]
@@ -79,6 +81,7 @@ def approval_body(
         _curve(tradeoff) if tradeoff else "",
         f"\n**Validation:** {'blessed' if validated['blessed'] else 'not blessed'}. "
         + " ".join(code(reason) for reason in validated["reasons"]),
+        _tried(trial) if trial else "",
         f"""
 ### What you are asked
 Approve to let version {code(candidate)} replace version {code(champion)} for every new prediction,
@@ -93,6 +96,15 @@ under your name.
 """,
     ]
     return "\n".join(parts)
+
+
+def _tried(trial: Mapping[str, Any]) -> str:
+    """The line on what live rows have shown."""
+    how = "beside the champion" if trial["mode"] == "shadow" else "on a share of the rows"
+    word = trial["outcome"] or "still running"
+    how += f", trial {trial['number']} of this version" if trial["number"] > 1 else ""
+    reason = f" {code(trial['reason'])}" if trial["reason"] else ""
+    return f"\n**Tried on live rows** ({how}): {word}.{reason}"
 
 
 def _what_happened(incident: Incident) -> str:

@@ -12,6 +12,7 @@ AFTER_CLOSING = frozenset(
         EventKind.STEP_DONE,
         EventKind.STEP_TAKEN_BACK,
         EventKind.PLAYBOOK_FAILED,
+        EventKind.TRIAL_ENDED,
     }
 )
 """A closed incident can still be told, a failure of that too; what is under way is carried through."""

@@ -31,6 +31,7 @@ def services(spec: "ModelSpec") -> "Services":
     from amends.adapters.great_expectations import GreatExpectationsGate
     from amends.adapters.imputation import TreeImputer
     from amends.adapters.training import FunctionTrainer
+    from amends.measures.trial_rows import shadow_spec
     from amends.ports import Services
 
     policy = load_policy(None).overridden(spec.policy, f"model {spec.name!r}")
@@ -45,6 +46,7 @@ def services(spec: "ModelSpec") -> "Services":
         imputer=TreeImputer(),
         mitigator=FairlearnMitigator(),
         policy=policy,
+        shadow=_source(shadow_spec(spec)),
     )
 
 

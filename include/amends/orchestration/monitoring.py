@@ -9,7 +9,7 @@ from amends.domain.window import Window
 from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import reason_of
 from amends.orchestration.settings import read_shelf
-from amends.workflow import monitor, respond, watch
+from amends.workflow import monitor, respond, trial, watch
 
 if TYPE_CHECKING:
     from amends.domain.spec import ModelSpec
@@ -81,6 +81,12 @@ def watch_champion(model: str) -> str | None:
             for move in moves:
                 transaction.settle(MOVED, move.key)
     return verdict
+
+
+def look_at_trial(model: str) -> str | None:
+    """Look at the model's running trial, if there is one; say how it ended, or None while it goes on."""
+    looked = trial.look(*desk(model))
+    return looked["outcome"] if looked else None
 
 
 def waiting_incidents() -> list[str]:

@@ -8,6 +8,7 @@ from amends.domain.events import EventKind
 from amends.domain.promotion import Move
 from amends.domain.review import approval_body
 from amends.domain.spec import ModelSpec
+from amends.domain.trial import KINDS, aborted
 from amends.errors import NotApproved, Refused
 from amends.ports import Services
 from amends.workflow.promote import promote
@@ -25,6 +26,7 @@ def request_approvals(
     found = incident_of(services.ledger, incident)
     plan = only(services, incident, EventKind.DECISION_MADE)
     validated = only(services, incident, EventKind.CANDIDATE_VALIDATED)
+    trial = _trial(services, incident, validated["candidate"]["version"])
     evidence = services.ledger.put_evidence(
         "approval_request",
         {
@@ -33,6 +35,7 @@ def request_approvals(
             "roles": plan["roles"],
             "validated": validated,
             "touched": list(touched),
+            "trial": trial,
         },
     )
     payload = {"evidence": evidence, "roles": plan["roles"], "candidate": validated["candidate"]}
@@ -45,6 +48,7 @@ def request_approvals(
         contained=contained[-1].payload if contained else None,
         tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
+        trial=trial,
         evidence=evidence,
         link=link,
     )
@@ -60,6 +64,17 @@ def _tradeoff(services: Services, incident: str, version: str) -> dict[str, Any]
     )
     digest = next(digests, None)
     return services.ledger.evidence(digest) if digest else None
+
+
+def _trial(services: Services, incident: str, version: str) -> dict[str, Any] | None:
+    """How the candidate's last trial on live rows ended, or what it has shown so far; None without one."""
+    events = services.ledger.events(incident=incident, kinds=KINDS)
+    started = [event for event in events if event.payload.get("challenger", {}).get("version") == version]
+    if not started:
+        return None
+    mine = [event.payload for event in events if event.payload["trial"] == started[-1].payload["trial"]]
+    shown = {"outcome": None, "reason": "", **mine[-1], "mode": mine[0]["mode"], "number": len(started)}
+    return {name: value for name, value in shown.items() if name not in {"key", "state"}}
 
 
 def record_answers(services: Services, spec: ModelSpec, incident: str, answers: Sequence[Answer]) -> int:
@@ -90,11 +105,7 @@ def promote_candidate(
     """
     validated = only(services, incident, EventKind.CANDIDATE_VALIDATED)
     request = only(services, incident, EventKind.APPROVAL_REQUESTED)
-    recorded = [
-        Answer.from_document({k: v for k, v in event.payload.items() if k != "requested"})
-        for event in services.ledger.events(incident=incident, kinds=[EventKind.APPROVAL_ANSWERED])
-        if event.payload["requested"] == request["evidence"]
-    ]
+    recorded = recorded_answers(services, incident, request["evidence"])
     verdict = judge_approvals(
         answers,
         roles=request["roles"],
@@ -102,9 +113,7 @@ def promote_candidate(
         authors=authors(services, incident),
         recorded=recorded,
     )
-    reasons = list(verdict.reasons) + (
-        [] if validated["blessed"] else ["validation did not bless the candidate"]
-    )
+    reasons = [*verdict.reasons, *_against(services, spec, validated)]
     if reasons:
         _refuse(services, spec, incident, reasons, step=request["evidence"])
         if verdict.forged:
@@ -113,6 +122,23 @@ def promote_candidate(
             )
         return {"promoted": False, "reasons": reasons}
     return _promote(services, spec, incident, validated)
+
+
+def _against(services: Services, spec: ModelSpec, validated: Mapping[str, Any]) -> list[str]:
+    """What speaks against the candidate whoever approved it: validation, or a trial on live rows."""
+    unblessed = [] if validated["blessed"] else ["validation did not bless the candidate"]
+    ended = services.ledger.events(model=spec.name, kinds=[EventKind.TRIAL_ENDED])
+    why = aborted(ended, validated["candidate"]["version"])
+    return [*unblessed, *([f"it was aborted on live rows, {why}"] if why else [])]
+
+
+def recorded_answers(services: Services, incident: str, evidence: str) -> list[Answer]:
+    """The answers to one request for approval, as the ledger holds them."""
+    return [
+        Answer.from_document({k: v for k, v in event.payload.items() if k != "requested"})
+        for event in services.ledger.events(incident=incident, kinds=[EventKind.APPROVAL_ANSWERED])
+        if event.payload["requested"] == evidence
+    ]
 
 
 def _promote(

@@ -9,6 +9,7 @@ import numpy as np
 from amends.domain.events import EventKind
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
+from amends.domain.trial import Outcome
 from amends.domain.window import Window
 from amends.errors import AmendsError, ArtefactError
 from amends.measures.scoring import scores_in
@@ -29,14 +30,17 @@ def known_bad(ledger: Ledger, model: str, incident: str) -> list[str]:
     """Version numbers that no rollback of an incident may lead to.
 
     The champion frozen at the incident's start; every version of the model that relapsed after its promotion,
-    or that scored clearly worse than the one before on the same frozen rows, in whatever incident.
+    that a trial on live rows aborted, or that scored clearly worse than the one before on the same frozen
+    rows, in whatever incident.
     """
     frozen = ledger.events(incident=incident, kinds=[EventKind.EVIDENCE_FROZEN])
     failing = [event.payload["champion"]["version"] for event in frozen if event.payload.get("champion")]
     relapsed = ledger.events(model=model, kinds=[EventKind.RELAPSED])
     reproduced = ledger.events(model=model, kinds=[EventKind.REPRODUCED])
     worse = [event.payload["failing"] for event in reproduced if event.payload.get("regression")]
-    return [*failing, *(event.payload["version"] for event in relapsed), *worse]
+    ended = (event.payload for event in ledger.events(model=model, kinds=[EventKind.TRIAL_ENDED]))
+    tried = [one["version"] for one in ended if one["outcome"] == Outcome.ABORTED]
+    return [*failing, *(event.payload["version"] for event in relapsed), *worse, *tried]
 
 
 def smoke_test(services: Services, spec: ModelSpec, incident: str) -> Proof:
