@@ -10,6 +10,7 @@ from amends.domain.review import approval_body
 from amends.domain.spec import ModelSpec
 from amends.errors import NotApproved, Refused
 from amends.ports import Services
+from amends.workflow.diagnose import told
 from amends.workflow.promote import promote
 from amends.workflow.respond import incident_of, only, record
 
@@ -45,6 +46,7 @@ def request_approvals(
         contained=contained[-1].payload if contained else None,
         tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
+        diagnosis=told(services, incident),
         evidence=evidence,
         link=link,
     )
