@@ -96,6 +96,14 @@ def incident(
     return given
 
 
+def about(*columns: str) -> list[Finding]:
+    """What the assessment found broken."""
+    return [
+        Finding(category=Category.DATA_QUALITY, metric="m", verdict=Verdict.BREACH, reason="r", column=name)
+        for name in columns
+    ]
+
+
 def diagnosed(given: Services, spec: Any = SPEC) -> dict[str, Any]:
     """The diagnosis in full."""
     return given.ledger.evidence(diagnose(given, spec, INCIDENT)["evidence"])
@@ -133,7 +141,7 @@ def test_a_fault_is_named_with_its_column_and_its_beginning() -> None:
     """Income in thousandths from day 7 on: that column alone, from that slot on, until the end."""
     log = healthy()
     log = log.assign(income=log["income"].where(log["at"] < ONSET, log["income"] * 1000))
-    document = diagnosed(incident(log, good))
+    document = diagnosed(incident(log, good, findings=about("income", "rent", "region")))
     [fault] = document["faults"]
     assert fault["column"] == "income"
     start = datetime.fromisoformat(fault["start"])
@@ -151,7 +159,7 @@ def test_values_that_went_missing_for_a_while_are_found_in_time(days: tuple[int,
     log = healthy()
     begin, end = (WINDOW.start + timedelta(days=day) for day in days)
     log = log.assign(region=log["region"].mask((log["at"] >= begin) & (log["at"] < end)))
-    [fault] = diagnosed(incident(log, good))["faults"]
+    [fault] = diagnosed(incident(log, good, findings=about("income", "region")))["faults"]
     assert (fault["column"], fault["gained"]) == ("region", "missing")
     assert abs(datetime.fromisoformat(fault["start"]) - begin) <= timedelta(days=1)
     assert abs(datetime.fromisoformat(fault["end"]) - end) <= timedelta(days=1)
@@ -160,7 +168,8 @@ def test_values_that_went_missing_for_a_while_are_found_in_time(days: tuple[int,
 
 def test_nothing_is_located_where_nothing_is_wrong() -> None:
     """A healthy window has no fault in time, and no slice that lost; one version has none before."""
-    document = diagnosed(incident(healthy(), good))
+    named = about(*SPEC.columns.features)
+    document = diagnosed(incident(healthy(), good, findings=named))
     assert document["faults"] == document["examples"] == []
     assert document["unanswered"]["signature"] == "there is no version before to compare with"
     same = diagnosed(incident(healthy(), good, good))
@@ -217,7 +226,7 @@ def test_examples_give_nobody_away() -> None:
     log.loc[first[0], "income"] = 987654.321
     log.loc[first[1], "region"] = "rare-town"
     log.loc[first[2], "region"] = "4111111111111111"
-    given = incident(log, good, spec=spec)
+    given = incident(log, good, findings=about("income", "region"), spec=spec)
     payload = diagnose(given, spec, INCIDENT)
     document = given.ledger.evidence(payload["evidence"])
     assert 0 < len(document["examples"]) <= 5
@@ -272,7 +281,7 @@ def test_what_cannot_be_answered_is_told_and_holds_up_nothing() -> None:
     """No rows, no reference, an artefact that does not load: each with its reason, and the rest goes on."""
     log = healthy()
     bare = replace(SPEC, windows=None)
-    given = incident(log, good, blind_in_the_south, spec=bare)
+    given = incident(log, good, blind_in_the_south, findings=about("income"), spec=bare)
     given.registry.alter(SPEC.name, "2")  # type: ignore[attr-defined]
     payload = diagnose(given, bare, INCIDENT)
     said = " ".join(payload["reasons"])
@@ -290,21 +299,22 @@ def test_a_service_that_is_away_is_waited_for() -> None:
         def batches(self, *_: Any) -> Any:
             raise Unavailable("PostgreSQL does not answer. Start it.")
 
-    given = incident(healthy(), good)
+    given = incident(healthy(), good, findings=about("income"))
     with pytest.raises(Unavailable):
         diagnose(replace(given, source=Away(healthy())), SPEC, INCIDENT)
     assert not given.ledger.events(kinds=[EventKind.DIAGNOSED])
 
 
-def test_columns_of_which_findings_speak_come_first() -> None:
-    """Two columns are broken; the one that the quality gate named is told first."""
+def test_only_columns_of_which_findings_speak_are_looked_at() -> None:
+    """Two columns changed; of hours no finding speaks, as of the weekday, which changes in any stretch."""
     log = healthy()
     late = log["at"] >= ONSET
     log = log.assign(
         income=log["income"].mask(late, log["income"] * 1000), hours=log["hours"].mask(late, 0.5)
     )
-    named = Finding(
-        category=Category.DATA_QUALITY, metric="m", verdict=Verdict.BREACH, reason="r", column="hours"
-    )
-    faults = [one["column"] for one in diagnosed(incident(log, good, findings=(named,)))["faults"]]
-    assert faults == ["hours", "income"]
+    both = {
+        one["column"] for one in diagnosed(incident(log, good, findings=about("income", "hours")))["faults"]
+    }
+    one = {one["column"] for one in diagnosed(incident(log, good, findings=about("income")))["faults"]}
+    assert (both, one) == ({"income", "hours"}, {"income"})
+    assert diagnosed(incident(log, good))["faults"] == []

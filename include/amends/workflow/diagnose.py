@@ -123,18 +123,20 @@ class _Questions:
         return [{name: value for name, value in one.items() if name != "finding"} for one in answers]
 
     def faults(self) -> list[dict[str, Any]]:
-        """Which inputs are not what they were, from when to when."""
-        least = self.policy.limit("drift.share_crossed")
+        """From when to when the inputs of which findings on data speak are not what they were."""
+        least, named = self.policy.limit("drift.share_crossed"), self._named()
+        if not named:
+            return []
         reference = reference_digest(self.services, self.spec)
-        self._marked = locate_faults(self.spec, self.rows, reference.sample, least, self._named())
+        self._marked = locate_faults(self.spec, self.rows, reference.sample, least, named)
         self.findings += [one.finding(least) for one in self._marked]
         return [one.document() for one in self._marked]
 
-    def _named(self) -> list[str]:
+    def _named(self) -> set[str]:
         """Columns of which the incident's findings on data speak."""
         findings = self.services.ledger.evidence(self.incident.assessment).get("findings", ())
         read = [Finding.from_document(one) for one in findings]
-        return [name for one in read if one.is_breach and one.category in DATA for name in columns_of(one)]
+        return {name for one in read if one.is_breach and one.category in DATA for name in columns_of(one)}
 
     def signature(self) -> dict[str, Any]:
         """In which slices and thirds of the window the failing version lost against the one before."""

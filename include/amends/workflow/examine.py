@@ -1,6 +1,6 @@
 """Look at frozen rows: since when a column is not what it was, where a version lost, which rows show it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,22 +62,25 @@ class Marked:
 
 
 def locate_faults(
-    spec: ModelSpec, rows: pa.Table, reference: Sample, least: float, named: Sequence[str] = ()
+    spec: ModelSpec, rows: pa.Table, reference: Sample, least: float, named: Collection[str]
 ) -> list[Marked]:
-    """Find the inputs that are not what they were, and from when to when; those named by findings first.
+    """Find from when to when inputs of which findings speak are not what they were, the surest first.
+
+    Only these: any calendar column, and much that follows one, differs from the reference in some stretch.
 
     :param least: share of a stretch's rows that has to have changed.
     """
     moments = as_moments(rows.column(spec.columns.timestamp), spec.columns.timestamp)
     course = Course.of(moments)
-    columns = [name for name in spec.columns.features if name in reference.rows.column_names]
+    known = set(named) & set(reference.rows.column_names)
+    columns = [name for name in spec.columns.features if name in known]
     found = []
     for name in columns:
         cells = _cells(spec, name, reference, rows.column(name))
         fault = locate(name, cells, course, least, looks=len(columns))
         if fault is not None:
             found.append(Marked(fault, _showing(cells, course, fault)))
-    found.sort(key=lambda one: (one.fault.column not in named, -one.fault.evidence, one.fault.column))
+    found.sort(key=lambda one: (-one.fault.evidence, one.fault.column))
     return found[:MOST_FAULTS]
 
 
