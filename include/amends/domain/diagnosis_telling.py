@@ -95,3 +95,18 @@ def _examples(rows: Sequence[Facts]) -> list[str]:
         + ", ".join(f"{name} {said}" for name, said in one["features"].items())
         for one in rows
     ]
+
+
+def mask_expired(facts: Facts) -> tuple[str, tuple[str, ...]]:
+    """Tell that a mask's time is over: a sentence, and the ways on."""
+    back, columns = facts["way_back"], ", ".join(facts["columns"])
+    state = "is what it was and scores" if back["verified"] else f"cannot serve again: {back['reason']}"
+    made = [f"version {one['version']} ({one['method']})" for one in facts["follow_ups"]]
+    return (
+        f"the **mask has run out**: the serving version does without inputs since {facts['masked_in']}.",
+        (
+            f"version {facts['version']} masks {columns}; to be looked at again by {facts['expires'][:10]}",
+            f"the way back, once {columns} is repaired: version {back['version']}, which {state}",
+            f"follow-ups built beside the mask: {', '.join(made) or 'none'}",
+        ),
+    )

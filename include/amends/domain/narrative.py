@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from amends.domain.diagnosis_telling import mask_expired
 from amends.domain.events import Event, EventKind
 from amends.domain.headline import told
 from amends.domain.incident import Incident, incident_from_events
@@ -297,5 +298,6 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,
     EventKind.RELAPSED: _relapsed,
+    EventKind.MASK_EXPIRED: lambda facts: Told(*mask_expired(facts)),
     EventKind.INCIDENT_CLOSED: _closed,
 }
