@@ -22,6 +22,8 @@ COMMANDS = {
     "replay": "incident",
     "report": "incident",
     "close": "incident",
+    "release": "quarantine",
+    "notices": "quarantine",
     "demo": "demo",
     "up": "stack",
     "down": "stack",

@@ -298,6 +298,7 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,
     EventKind.RELAPSED: _relapsed,
+    EventKind.NOTICE_ACKNOWLEDGED: lambda facts: Told(f"consumer {code(facts['consumer'])} **has read** it."),
     EventKind.MASK_EXPIRED: lambda facts: Told(*mask_expired(facts)),
     EventKind.INCIDENT_CLOSED: _closed,
 }
