@@ -1,6 +1,7 @@
 """`amends release` and `notices`: a held-back window is let go, and the model's consumers read of it."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,15 +52,16 @@ def release(
 
     Example: amends release --spec churn.yaml --window 2026-02-10/2026-02-17 --by ada --data repaired.parquet
     """
-    from amends.adapters.files import load_policy, load_spec
+    from amends.adapters.files import load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
+    from amends.cli.loading import rules_for
     from amends.workflow.release import release_window
 
     model, ledger = load_spec(spec), _ledger(dsn)
     if not by.strip():
         raise BadInput("release: a name is needed. Give --by.")
     span = _window(model, window)
-    policy = load_policy(None).overridden(model.policy, f"model {model.name!r}")
+    policy = rules_for(model, os.environ.get("AMENDS_POLICY"))
     before, now = _digests(model, span, reference, data, rows)
     facts = release_window(
         ledger, model, GreatExpectationsGate(policy), span, reference=before, current=now, by=by.strip(),
