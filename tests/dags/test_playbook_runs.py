@@ -193,11 +193,13 @@ def test_remedies_of_one_playbook_compete(bag: Any, bank: Bank, name: str, peopl
 
 @for_each("rollback")
 def test_a_rollback_returns_to_the_version_before(bag: Any, bank: Bank, name: str) -> None:
-    """Production is back on version 1 without a question to anybody, and the watch goes on."""
+    """Production is back on version 1 without a question to anybody; why is asked in the sandbox, in full."""
     assert run(bag, name).state == "success"
     assert bank.registry.aliased("credit") == "1"
     assert bank.facts(EventKind.CONTAINED)[0]["to"] == "1"
     assert "incident_closed" not in bank.kinds()
+    [diagnosed] = bank.facts(EventKind.DIAGNOSED)
+    assert bank.ledger.evidence(diagnosed["evidence"])["unanswered"] == {}
 
 
 @for_each("quarantine")
