@@ -318,3 +318,17 @@ def test_only_columns_of_which_findings_speak_are_looked_at() -> None:
     one = {one["column"] for one in diagnosed(incident(log, good, findings=about("income")))["faults"]}
     assert (both, one) == ({"income", "hours"}, {"income"})
     assert diagnosed(incident(log, good))["faults"] == []
+
+
+def test_a_regression_is_signed_by_its_errors_and_asked_no_yes_or_no() -> None:
+    """Absolute errors of both versions by hand; what has no decision is told, and nothing else stops."""
+    spec = replace(SPEC, task="regression", favourable_label=None)
+    log = healthy()
+    log = log.assign(repaid=good(log), score=good(log), decision=good(log))
+    document = diagnosed(incident(log, good, blind_in_the_south, spec=spec), spec)
+    rows = log[log["at"] >= WINDOW.start]
+    whole = document["signature"]["cells"][0]
+    off = np.abs(rows["repaid"] - blind_in_the_south(rows)).mean()
+    assert document["signature"]["loss"] == "absolute_error"
+    assert (whole["before"], whole["now"]) == (pytest.approx(0, abs=1e-12), pytest.approx(off))
+    assert "no yes or no (regression)" in document["unanswered"]["counterfactual"]

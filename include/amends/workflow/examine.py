@@ -31,6 +31,8 @@ from amends.workflow.rows import score_both
 MOST_FAULTS = 5
 MOST_SLICES = 3
 MOST_EXAMPLES = 5
+MOST_SHOWN = 20
+"""Features that an example may show: nobody reads more, and each costs memory for all rows."""
 MOST_ROWS = 10_000
 """Labelled rows that both versions score: a slice of a twentieth has 250 in each half."""
 CLIP = 0.001
@@ -198,7 +200,8 @@ def example_rows(
     :param first: columns to show before others.
     """
     names = [one for one in spec.columns.features if one not in spec.columns.sensitive]
-    columns = [_shown(spec, name, rows.column(name)) for name in sorted(names, key=lambda n: n not in first)]
+    names = sorted(names, key=lambda name: name not in first)[:MOST_SHOWN]
+    columns = [_shown(spec, name, rows.column(name)) for name in names]
     safe = [one for one in columns if one is not None]
     return [
         {"features": dict(one.shown), "rows_alike": one.alike}
