@@ -10,7 +10,7 @@ from amends.domain.events import EventKind
 from amends.domain.incident import incident_from_events, open_incident_of
 from amends.domain.narrative import narrative
 from amends.ports import Services
-from amends.workflow.candidates import keep_candidate
+from amends.workflow.candidates import keep_candidate, withdraw
 from amends.workflow.expiry import expire_mask
 from amends.workflow.respond import record
 from remedy_story import EXPIRES, SPEC, logs, masked, opened, recalibrated, retrained, services, serving
@@ -120,8 +120,10 @@ def test_a_parent_that_was_changed_is_no_way_back(given: Services) -> None:
 
 
 def test_what_was_built_beside_the_mask_is_named(given: Services) -> None:
-    """The model that was trained without the column is a follow-up."""
+    """The model that was trained without the column is a follow-up; one that was withdrawn is none."""
     keep_candidate(given, SPEC, "i-1", retrained(given, dropped=("income",)))
+    taken_back = keep_candidate(given, SPEC, "i-1", recalibrated(given))
+    withdraw(given, SPEC, "i-1", taken_back)
     recovered(given)
     expire_mask(given, SPEC, AFTER)
     [other] = expirations(given)[0]["follow_ups"]

@@ -70,11 +70,13 @@ def _standing_mask(services: Services, spec: ModelSpec) -> Mapping[str, Any] | N
 
 def _ways_on(services: Services, spec: ModelSpec, mask: Mapping[str, Any]) -> dict[str, Any]:
     parent, wrong = mask["facts"]["way_back"], _wrong_with_parent(services, spec, mask)
-    made = services.ledger.events(incident=mask["incident"], kinds=[EventKind.CANDIDATE_REGISTERED])
+    kinds = [EventKind.CANDIDATE_REGISTERED, EventKind.CANDIDATE_WITHDRAWN]
+    events = services.ledger.events(incident=mask["incident"], kinds=kinds)
+    gone = {one.payload["version"] for one in events if one.kind is EventKind.CANDIDATE_WITHDRAWN}
     others = [
         {"version": one.payload["version"], "method": one.payload.get("method", "retrain")}
-        for one in made
-        if one.payload["version"] != mask["version"]
+        for one in events
+        if one.payload["version"] not in {mask["version"], *gone}
     ]
     return {
         "version": mask["version"], "columns": list(mask["facts"]["columns"]),
