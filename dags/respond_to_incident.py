@@ -8,6 +8,7 @@ action, say why. **Rehearse only** is on until you untick it, and while it is on
 | understand | find the incident, freeze the evidence, decide by policy | nothing was altered |
 | contain | roll back to the last good version, where policy allows it at once | promote again |
 | remedy | score old and new on the frozen rows, then the playbooks, step by step | each step has its own |
+| diagnose | say what decisions hang on, which input broke when, where a version lost | nothing was altered |
 | validate | compare the candidates and the champion on the same rows | a candidate serves nobody |
 | sign_off | every role that policy names approves or rejects; silence rejects | ask again in a new run |
 | promote | check each answer again in Airflow's own record, move the champion | roll back |
@@ -82,6 +83,9 @@ with DAG(
             return response.chosen_playbooks(incident)
 
         reproduced = task(response.reproduce, trigger_rule=JOIN)(INCIDENT)
+        diagnosed = task(response.diagnose)(INCIDENT)
+        # beside the playbooks and not before them: a remedy does not wait for a diagnosis, nor fail with it
+        reproduced >> diagnosed
         chosen = reproduced >> choose_playbooks(INCIDENT)
         carried_out = [chosen >> play(playbook, INCIDENT) for playbook in read_playbooks().values()]
 
@@ -138,7 +142,7 @@ with DAG(
     contained >> [rehearsed, roll_back, leave_in_production]
     [roll_back, leave_in_production] >> reproduced
     # validation sits directly upstream of the question: nobody is asked to bless an unchecked model
-    carried_out >> validated
+    [*carried_out, diagnosed] >> validated
     asked >> [refused, nothing_made, *questions]
     # answers are copied into the ledger before the promotion may read them
     questions >> recorded

@@ -12,6 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--alternations", type=int, default=2, help="Runs of each side, in turn.")
     parser.addoption("--without-peers", action="store_true", help="Leave the peers out: they need minutes.")
     parser.addoption("--frames", type=int, default=2000, help="Made-up frames to check.")
+    parser.addoption("--containments", type=int, default=20, help="Incidents to contain.")
     parser.addoption("--windows", type=float, default=1.0, help="Simulated windows, as a multiple.")
 
 
@@ -64,3 +65,9 @@ def fuzzed(request: pytest.FixtureRequest) -> int:
 def multiple(request: pytest.FixtureRequest) -> float:
     """Simulated windows, as a multiple of the usual number."""
     return float(request.config.getoption("--windows"))
+
+
+@pytest.fixture(scope="module")
+def containments(request: pytest.FixtureRequest) -> int:
+    """Incidents to contain."""
+    return int(request.config.getoption("--containments"))

@@ -73,6 +73,14 @@ def test_nothing_joins_over_a_skipped_containment(response: Any) -> None:
     assert joined.trigger_rule == "none_failed_min_one_success"
 
 
+def test_no_remedy_waits_for_the_diagnosis_and_people_read_it(response: Any) -> None:
+    """A diagnosis that fails stops no playbook; whoever is asked has it in front of them."""
+    assert response.get_task("remedy.diagnose").upstream_task_ids == {"remedy.reproduce"}
+    assert response.get_task("remedy.choose_playbooks").upstream_task_ids == {"remedy.reproduce"}
+    assert "remedy.diagnose" in response.get_task("validation.validate").upstream_task_ids
+    assert response.get_task("validation.validate").trigger_rule == "all_done"
+
+
 def test_the_story_is_told_whatever_happened(response: Any) -> None:
     """The story waits for every way out, also a failed one, and the run's last task shows red."""
     tell, last = response.get_task("narrate"), response.get_task("show_red")
@@ -194,7 +202,7 @@ def test_functions_used_as_tasks_are_short() -> None:
     """Functions that a DAG file turns into tasks keep to the same eight lines."""
     from amends.orchestration import response
 
-    for name in ("roll_back", "reproduce", "run_step", "no_candidate", "validate", "refuse"):
+    for name in ("roll_back", "reproduce", "diagnose", "run_step", "no_candidate", "validate", "refuse"):
         assert len(inspect.getsource(getattr(response, name)).splitlines()) <= 8 + 1
 
 

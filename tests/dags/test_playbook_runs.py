@@ -22,11 +22,12 @@ from amends.domain.spec import ModelSpec, spec_from_document
 from amends.workflow.promote import promote
 from dag_people import approval, from_database, people
 from mlflow_store import new_store, quiet
+from own_playbook import acme, decided_by_own_policy
 from remedy_story import DOCUMENT, REFERENCE, WINDOW, broken, healthy, services, shifted, train, turned
 from remedy_story import people as applicants
 from threadpoolctl import threadpool_limits
 
-__all__ = ["people"]  # a fixture by name
+__all__ = ["acme", "people"]  # fixtures by name
 pytestmark = list(quiet)
 INCIDENT = "credit-20260302-0a1b2c3d"
 CALL = {
@@ -192,11 +193,13 @@ def test_remedies_of_one_playbook_compete(bag: Any, bank: Bank, name: str, peopl
 
 @for_each("rollback")
 def test_a_rollback_returns_to_the_version_before(bag: Any, bank: Bank, name: str) -> None:
-    """Production is back on version 1 without a question to anybody, and the watch goes on."""
+    """Production is back on version 1 without a question to anybody; why is asked in the sandbox, in full."""
     assert run(bag, name).state == "success"
     assert bank.registry.aliased("credit") == "1"
     assert bank.facts(EventKind.CONTAINED)[0]["to"] == "1"
     assert "incident_closed" not in bank.kinds()
+    [diagnosed] = bank.facts(EventKind.DIAGNOSED)
+    assert bank.ledger.evidence(diagnosed["evidence"])["unanswered"] == {}
 
 
 @for_each("quarantine")
@@ -262,3 +265,41 @@ def test_a_playbook_that_misses_its_goal_is_taken_back(
     assert not bank.facts(EventKind.APPROVAL_REQUESTED)
     assert bank.registry.aliased("credit") == "2"
     assert "narrated" in bank.kinds()
+
+
+@for_each("retrain")
+def test_a_teams_own_playbook_runs_without_a_line_of_dag_code(bank: Bank, name: str, acme: Any) -> None:
+    """Two files in a team's folders: the branch is there, its step runs once, its facts are on record."""
+    del name  # it chooses the bank's log
+    bag, said = acme()
+    assert run(bag, "warn_desk").state == "success"
+    done = {one["step"]: one["facts"] for one in bank.facts(EventKind.STEP_DONE)}
+    assert said == ["north"]
+    assert done["warn"] == {"told": "north", "model": "credit"}
+    assert bank.facts(EventKind.HANDED_TO_PEOPLE)[0]["playbooks"] == ["warn_desk"]
+    assert bank.registry.aliased("credit") == "2"
+
+
+@pytest.fixture
+def warned(acme: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the incident be called as a rule of the team's own policy says; what parses the DAG folder."""
+    monkeypatch.setitem(CALL, "playbooks", decided_by_own_policy(tmp_path))
+    return acme
+
+
+@for_each("retrain")
+def test_a_playbook_that_a_teams_policy_names_is_taken_back(
+    warned: Any, bank: Bank, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs as decided; where the last criterion fails, its own way back is taken, its owner goes on."""
+    from amends.orchestration import response
+
+    del name  # it chooses the bank's log
+    missed = replace(response.HOUSE["hand_to_people"], unmet=lambda _: "nobody answers")
+    monkeypatch.setitem(response.HOUSE, "hand_to_people", missed)
+    bag, said = warned()
+    assert bank.facts(EventKind.INCIDENT_OPENED)[0]["call"]["playbooks"] == ["warn_desk"]
+    assert run(bag, "as decided").state == "success"
+    ended = bank.facts(EventKind.PLAYBOOK_FAILED)[0]
+    assert said == ["north", "north: the model decides again"]
+    assert (ended["owner"], ended["taken_back"]) == ("credit-desk", ["hand_to_people", "warn"])

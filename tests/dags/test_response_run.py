@@ -195,7 +195,9 @@ def test_three_approvals_promote(bag: Any, house: House, people: Any) -> None:
     done = run(bag)
     assert done.state == "success", states(done)
     assert house.registry.aliased(MODEL) == "3"
-    acts = [kind for kind in house.kinds() if kind not in {"promotion_intended", "promotion_completed"}]
+    beside = {"promotion_intended", "promotion_completed", "diagnosed"}
+    acts = [kind for kind in house.kinds() if kind not in beside]
+    assert "diagnosed" in house.kinds()
     assert acts == [
         "incident_opened", "evidence_frozen", "decision_made", "champion_moved", "contained", "reproduced",
         "candidate_registered", "step_done", "candidate_validated", "approval_requested",
@@ -296,6 +298,24 @@ def test_a_failing_step_is_told_and_shows_red(
     assert facts["reason"].startswith("AirflowFailException")
     assert "fire" not in facts["reason"], "a vendor's words may quote rows"
     assert "promotion_intended" not in house.kinds()[-3:]
+
+
+def test_a_failed_diagnosis_is_told_and_stops_no_remedy(
+    bag: Any, house: House, monkeypatch: pytest.MonkeyPatch, people: Any
+) -> None:
+    """The candidate is built, approved and promoted all the same; the run shows red and says why."""
+    from airflow.sdk.exceptions import AirflowFailException
+    from amends.orchestration import response
+
+    def broken(*_: Any) -> None:
+        raise AirflowFailException("no answer")
+
+    monkeypatch.setattr(response, "diagnose_incident", broken)
+    people(approval)
+    done = run(bag)
+    assert done.state == "failed"
+    assert house.registry.aliased(MODEL) == "3"
+    assert house.last(EventKind.STEP_FAILED)["step"] == "remedy.diagnose"
 
 
 def test_a_playbook_that_reaches_nothing_goes_to_people(

@@ -137,6 +137,7 @@ def test_a_reviewer_reads_what_happened_what_was_done_and_what_is_asked() -> Non
         },
         validation={"findings": [{**finding, "threshold": 0.78, "verdict": "pass"}]},
         contained={"from": "2", "to": "1"},
+        diagnosis=["income is not what it was from 2026-02-17 00:00 on", *["more {{ 7*7 }}"] * 20],
         evidence="sha256:" + "e" * 64,
         link="http://127.0.0.1:8080/dags/respond_to_incident/runs/x",
     )
@@ -144,6 +145,9 @@ def test_a_reviewer_reads_what_happened_what_was_done_and_what_is_asked() -> Non
     assert "rolled back from version `2` to `1`" in body
     assert "`evidence:sha256:" + "e" * 64 + "`" in body
     assert "the answer is Reject" in body
+    assert "- `income is not what it was from 2026-02-17 00:00 on`" in body
+    assert "9 more in the ledger." in body
+    assert "{{" not in body
 
 
 def test_a_reviewer_of_a_bias_mitigation_sees_what_each_way_costs() -> None:

@@ -5,14 +5,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import weeks
 import yaml
 from amends.adapters.files import load_playbooks, load_policy
 from amends.domain.events import EventKind, NewEvent
+from amends.domain.findings import Category
 from amends.domain.playbook import Playbook, playbook_from_document, require_playbooks
 from amends.domain.policy import PLAYBOOKS
 from amends.errors import ArtefactError, DataError, PolicyError, SpecError, Unavailable
 from amends.orchestration.settings import read_books
+from amends.workflow import respond
 from amends.workflow.playbooks import Outcome, PlaybookRun, StepKind
+from amends.workflow.replay import replay
 from fakes import FakeLedger
 from lending import lending_spec
 
@@ -219,3 +223,14 @@ def test_a_step_that_nobody_wrote_is_refused(uses: str, said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         toy.run("one", playbook)
     assert toy.kinds() == []
+
+
+def test_what_an_operator_chose_is_replayed_although_the_house_has_no_such_playbook() -> None:
+    """The ledger says that a team's own playbook was there then: the plan comes out the same."""
+    house = weeks.services()
+    incident = weeks.seen(house, 0, Category.PERFORMANCE)
+    assert incident is not None
+    respond.decide(
+        house, weeks.SPEC, incident, action="warn_desk", actor="ada", known=(*PLAYBOOKS, "warn_desk")
+    )
+    assert replay(house.ledger, incident) == []

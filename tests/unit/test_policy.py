@@ -2,6 +2,7 @@
 
 import copy
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -250,7 +251,7 @@ def _spoil_hours(document: dict[str, Any]) -> None:
         (_spoil_severity, "has no row for low"),
         (_spoil_precedence, "precedence has no fairness"),
         (_spoil_repetition, "precedence names a category twice"),
-        (_spoil_playbook, "choose from: observe"),
+        (_spoil_playbook, "names playbook 'pray', which is not there. Known: observe"),
         (_spoil_fact, "unknown key 'wid'. Did you mean 'wide'"),
         (_spoil_role, "choose from: data-science"),
         (_spoil_hours, "write a number over 0"),
@@ -301,3 +302,30 @@ def test_the_packaged_policy_is_plain_yaml() -> None:
     """It is read by other tools, too: no tags, no anchors, one document."""
     assert isinstance(POLICY, Policy)
     assert yaml.safe_load(yaml.safe_dump(written())) == written()
+
+
+def test_a_rule_may_run_a_teams_own_playbook_where_it_is_there() -> None:
+    """Known by name it is read, by digest and override, too; unknown it is refused with the nearest known."""
+    document = written()
+    for rule in document["rules"]:
+        if rule["name"] == "leak":
+            rule["run"] = ["warn_desk", "mask"]
+    known = (*PLAYBOOKS, "warn_desk")
+    policy = policy_from_document(document, "mine.yaml", known)
+    assert policy.rule_for(Category.PRIVACY_LEAK, dict.fromkeys(FACTS, False)).run == ("warn_desk", "mask")
+    changed = policy.overridden({"baking_windows": 2}, "model 'm'")
+    assert changed.rule_for(Category.PRIVACY_LEAK, dict.fromkeys(FACTS, False)).run == ("warn_desk", "mask")
+    with pytest.raises(PolicyError, match=r"'warn_desk', which is not there\. Known: observe, "):
+        policy_from_document(document, "mine.yaml")
+    with pytest.raises(PolicyError, match=r"'warn_desk', which is not there\. Did you mean 'warn_disk'\?"):
+        policy_from_document(document, "mine.yaml", (*PLAYBOOKS, "warn_disk"))
+
+
+def test_own_playbooks_that_cannot_be_read_are_not_known(tmp_path: Path) -> None:
+    """A broken file is told by whoever reads playbooks; a policy cannot name it."""
+    document = written()
+    document["rules"][0]["run"] = ["unplug"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document))
+    (tmp_path / "unplug.yaml").write_text("- no playbook")
+    with pytest.raises(PolicyError, match="'unplug', which is not there"):
+        load_policy(tmp_path / "mine.yaml", tmp_path)

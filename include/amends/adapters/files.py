@@ -1,13 +1,14 @@
 """Specs, policies and digests in files."""
 
 import json
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from amends.domain.canonical import canonical_json
 from amends.domain.playbook import Playbook, playbook_from_document
-from amends.domain.policy import Policy, policy_from_document
+from amends.domain.policy import PLAYBOOKS, Policy, policy_from_document
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.errors import BadInput, DataError, PolicyError, SpecError
 from amends.measures.digests import WindowDigest
@@ -36,12 +37,16 @@ def load_specs(folder: str | Path) -> dict[str, ModelSpec]:
     return specs
 
 
-def load_policy(path: str | Path | None = None) -> Policy:
-    """Read a policy; None reads the packaged default. :raises PolicyError: it is wrong."""
+def load_policy(path: str | Path | None = None, playbooks: str | Path | None = None) -> Policy:
+    """Read a policy; None reads the packaged default.
+
+    :param playbooks: folder of a team's own playbooks, which the policy's rules may name, too.
+    :raises PolicyError: it is wrong, or names a playbook that is not there.
+    """
     if path is None:
         path = Path(str(resources.files("amends") / "policies" / "default.yaml"))
     where = Path(path)
-    return policy_from_document(_yaml(where, PolicyError), where.name)
+    return policy_from_document(_yaml(where, PolicyError), where.name, (*PLAYBOOKS, *_own(playbooks)))
 
 
 def load_playbook(path: str | Path) -> Playbook:
@@ -54,6 +59,15 @@ def load_playbooks() -> dict[str, Playbook]:
     """Read the packaged playbooks, by name."""
     folder = Path(str(resources.files("amends") / "policies" / "playbooks"))
     return {one.name: one for one in map(load_playbook, sorted(folder.glob("*.yaml")))}
+
+
+def _own(folder: str | Path | None) -> list[str]:
+    """Names of a team's own playbooks that can be read; what is wrong with another is told by its reader."""
+    names = []
+    for path in sorted(Path(folder).glob("*.y*ml")) if folder else ():
+        with suppress(PolicyError):
+            names.append(load_playbook(path).name)
+    return [name for name in dict.fromkeys(names) if name not in PLAYBOOKS]
 
 
 def read_digest(path: str | Path) -> WindowDigest:

@@ -22,6 +22,8 @@ COMMANDS = {
     "replay": "incident",
     "report": "incident",
     "close": "incident",
+    "release": "quarantine",
+    "notices": "quarantine",
     "trial": "trial",
     "demo": "demo",
     "up": "stack",

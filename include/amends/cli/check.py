@@ -59,13 +59,13 @@ def check(
     """
     _spare_memory()
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.files import load_policy, load_spec
+    from amends.adapters.files import load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.cli.loading import CHECK, imported_meanwhile
+    from amends.cli.loading import CHECK, imported_meanwhile, rules_for
     from amends.workflow.assess import assess
 
     model = load_spec(spec)
-    rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
+    rules = rules_for(model, policy)
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
     with imported_meanwhile(*CHECK, afterwards=_bytes_of(reference + current) > MANY_BYTES):

@@ -38,13 +38,14 @@ def gate(
 
     Example: amends gate --spec m.yaml --reference june.parquet --current v1.parquet --candidate v2.parquet
     """
-    from amends.adapters.files import load_policy, load_spec
+    from amends.adapters.files import load_spec
     from amends.adapters.great_expectations import GreatExpectationsGate
     from amends.cli.check import read_window
+    from amends.cli.loading import rules_for
     from amends.workflow.gate import gate as judge
 
     model = load_spec(spec)
-    rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
+    rules = rules_for(model, policy)
     validation = judge(
         model,
         rules,

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
+from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amends.domain.policy import Policy
+    from amends.domain.spec import ModelSpec
 
 CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
@@ -48,6 +54,17 @@ def imported_meanwhile(*names: str, afterwards: bool = False) -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
+
+
+def rules_for(model: "ModelSpec", path: str | Path | None = None) -> "Policy":
+    """Read the policy for a model, with what its spec overrides.
+
+    :param path: the policy's file; without one the packaged one.
+    """
+    from amends.adapters.files import load_policy
+
+    own = os.environ.get("AMENDS_PLAYBOOKS")
+    return load_policy(path, own).overridden(model.policy, f"model {model.name!r}")
 
 
 def _import(*names: str) -> None:

@@ -1,6 +1,7 @@
 """`amends trial`: a challenger on live rows, started, looked at, stopped or shown by a person."""
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,16 +144,16 @@ def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str) -
     from amends.adapters.evidently import EvidentlyReporter
     from amends.adapters.fairlearn_metrics import FairlearnMetrics
     from amends.adapters.fairlearn_mitigation import FairlearnMitigator
-    from amends.adapters.files import load_policy
     from amends.adapters.great_expectations import GreatExpectationsGate
     from amends.adapters.imputation import TreeImputer
     from amends.adapters.mlflow_registry import MlflowRegistry
     from amends.adapters.postgres import PostgresLedger
     from amends.adapters.training import FunctionTrainer
+    from amends.cli.loading import rules_for
     from amends.measures.trial_rows import shadow_spec
     from amends.ports import Services
 
-    policy = load_policy(None).overridden(model.policy, f"model {model.name!r}")
+    policy = rules_for(model, os.environ.get("AMENDS_POLICY"))
     return Services(
         ledger=PostgresLedger(dsn),
         registry=MlflowRegistry(registry),

@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     HANDED_TO_PEOPLE = "handed_to_people"
     RECOVERED = "recovered"
     RELAPSED = "relapsed"
+    NOTICE_ACKNOWLEDGED = "notice_acknowledged"
+    MASK_EXPIRED = "mask_expired"
     INCIDENT_CLOSED = "incident_closed"
     NARRATED = "narrated"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from amends.domain.diagnosis_telling import mask_expired
 from amends.domain.events import Event, EventKind
 from amends.domain.headline import told
 from amends.domain.incident import Incident, incident_from_events
@@ -215,5 +216,7 @@ TELL: dict[EventKind, Callable[[Facts], Told]] = {
     EventKind.HANDED_TO_PEOPLE: _handed,
     EventKind.RECOVERED: _recovered,
     EventKind.RELAPSED: _relapsed,
+    EventKind.NOTICE_ACKNOWLEDGED: lambda facts: Told(f"consumer {code(facts['consumer'])} **has read** it."),
+    EventKind.MASK_EXPIRED: lambda facts: Told(*mask_expired(facts)),
     EventKind.INCIDENT_CLOSED: _closed,
 }

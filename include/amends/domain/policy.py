@@ -1,6 +1,6 @@
 """The policy: thresholds with their reasons, and one total table from findings to severity and playbook."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -53,7 +53,8 @@ class Policy:
 
     ``precedence``: all categories, in the order in which they speak. ``severities``: by category, then by
     importance of the model; ``severity_rules`` move them. ``irreversible``: categories whose harm no earlier
-    version takes back. ``persistence``: by category. ``duties``: by severity.
+    version takes back. ``persistence``: by category. ``duties``: by severity. ``known``: the playbooks there
+    are, which rules may name.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Policy:
     rehearse: tuple[str, ...]
     accepted_risks: tuple[AcceptedRisk, ...]
     document: Mapping[str, Any] = field(compare=False, repr=False)
+    known: tuple[str, ...] = PLAYBOOKS
 
     @property
     def digest(self) -> str:
@@ -120,13 +122,14 @@ class Policy:
         why = f"override of {where}"
         written = {name: {"value": value, "why": why} for name, value in limits.items()}
         document = {**self.document, **changes, "limits": {**self.document["limits"], **written}}
-        return policy_from_document(document, where)
+        return policy_from_document(document, where, self.known)
 
 
-def policy_from_document(document: Any, where: str) -> Policy:
+def policy_from_document(document: Any, where: str, known: Collection[str] = PLAYBOOKS) -> Policy:
     """Read a parsed YAML document as a policy.
 
     :param where: the file's name, for messages.
+    :param known: names of the playbooks that there are: the packaged ones, and a team's own.
     :raises PolicyError: an unknown or missing key, a bad value, a contradiction, a gap, or a row that can
         never fire.
     """
@@ -151,7 +154,7 @@ def policy_from_document(document: Any, where: str) -> Policy:
         severity_rules=read_severity_rules(document, where),
         breadth=whole(document["breadth"], 1, f"{where}: breadth"),
         irreversible=words(document["irreversible"], _categories(), f"{where}: irreversible"),
-        rules=read_rules(document, where),
+        rules=read_rules(document, where, known),
         persistence=read_persistence(document, where),
         roles={s: words(row, ROLES, f"{where}: approvals.{s}")
                for s, row in table(document, "approvals", SEVERITIES, where).items()},
@@ -162,6 +165,7 @@ def policy_from_document(document: Any, where: str) -> Policy:
         rehearse=read_rehearsed(document, where),
         accepted_risks=read_risks(document, where),
         document=plain(document),
+        known=tuple(known),
     )  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from amends.domain.incident import Incident
 MOST_ROWS = 24
 """Rows of the comparison a person is asked to read; the ledger holds them all."""
 
+MOST_LINES = 12
+"""Sentences of the diagnosis that a person is asked to read."""
+
 PLAIN = {
     "error": "**check failed**",
     "breach": "**not ok**",
@@ -56,6 +59,7 @@ def approval_body(
     contained: Mapping[str, Any] | None,
     tradeoff: Mapping[str, Any] | None = None,
     touched: Sequence[str] = (),
+    diagnosis: Sequence[str] = (),
     trial: Mapping[str, Any] | None = None,
     evidence: str,
     link: str,
@@ -67,12 +71,14 @@ def approval_body(
     :param contained: facts of ``contained``, or None where nothing was rolled back.
     :param tradeoff: what a bias mitigation tried: ``rows`` of the curve, and the ``chosen`` one.
     :param touched: consumers, jobs and models that a change reaches.
+    :param diagnosis: what the diagnosis says, a sentence each.
     :param trial: how the candidate's last trial on live rows ended, or runs; None where there was none.
     :param evidence: digest that binds the answer to exactly this evidence.
     """
     candidate, champion = validated["candidate"]["version"], validated["champion"]["version"]
     parts = [
         _what_happened(incident),
+        _what_it_comes_from(diagnosis),
         _what_was_done(contained, candidate, validated["candidate"].get("method", "retrain")),
         _whom_it_touches(touched),
         "### How the candidate compares on the same rows\n",
@@ -117,6 +123,15 @@ The production model {code(incident.model)} shows a problem of kind **{code(inci
 
 {reasons}
 """
+
+
+def _what_it_comes_from(diagnosis: Sequence[str]) -> str:
+    """What the frozen rows say; the ledger holds it in full."""
+    if not diagnosis:
+        return ""
+    more = f"\n\n{len(diagnosis) - MOST_LINES} more in the ledger." if len(diagnosis) > MOST_LINES else ""
+    lines = "\n".join(f"- {code(line)}" for line in diagnosis[:MOST_LINES])
+    return f"### What the diagnosis says\n\n{lines}{more}\n"
 
 
 MADE = {

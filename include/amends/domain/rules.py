@@ -1,12 +1,12 @@
 """Two tables of rules: which playbooks a breach asks for, and by how much it is graver than usual."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias, TypeVar
 
 from amends.domain.findings import Category
-from amends.domain.policy_reading import conditions, record, rows, text, words
+from amends.domain.policy_reading import conditions, nearest, record, rows, text, words
 from amends.errors import PolicyError
 
 PLAYBOOKS = (
@@ -72,12 +72,16 @@ Speakers: TypeAlias = Sequence[tuple[Mapping[str, bool], Row]]
 """Combinations of facts, each with the row that speaks first under it."""
 
 
-def read_rules(document: Mapping[str, Any], where: str) -> tuple[Rule, ...]:
+def read_rules(
+    document: Mapping[str, Any], where: str, known: Collection[str] = PLAYBOOKS
+) -> tuple[Rule, ...]:
     """Read the decision table.
+
+    :param known: the playbooks that there are, a team's own among them.
 
     :raises PolicyError: a gap, two rows that contradict each other, or a row that can never fire.
     """
-    found = tuple(_rule(row, place) for row, place in rows(document, "rules", where))
+    found = tuple(_rule(row, place, known) for row, place in rows(document, "rules", where))
     _refuse_repeated_names(found, where)
     for category in Category:
         mine = [rule for rule in found if rule.category == category]
@@ -103,9 +107,9 @@ def read_severity_rules(document: Mapping[str, Any], where: str) -> tuple[Severi
     return found
 
 
-def _rule(row: Any, place: str) -> Rule:
+def _rule(row: Any, place: str, known: Collection[str]) -> Rule:
     row = record(row, ("name", "category", "run", "why"), ("when", "source"), place)
-    run = words(row["run"], PLAYBOOKS, f"{place}.run")
+    run = _playbooks(row["run"], known, f"{place}.run")
     if not run or len(set(run)) < len(run) or ("observe" in run and len(run) > 1):
         raise PolicyError(
             f"{place}.run is {list(run)}; write each playbook once, at least one, and observe only alone."
@@ -117,6 +121,16 @@ def _rule(row: Any, place: str) -> Rule:
         run=run,
         why=text(row["why"], f"{place}.why"),
     )
+
+
+def _playbooks(value: Any, known: Collection[str], place: str) -> tuple[str, ...]:
+    """Playbooks by name. :raises PolicyError: one that nobody wrote; the message names the nearest known."""
+    for name in value if isinstance(value, list | tuple) else ():
+        if name not in known:
+            raise PolicyError(
+                f"{place} names playbook {name!r}, which is not there. {nearest(str(name), known)}"
+            )
+    return words(value, list(known), place)
 
 
 def _severity_rule(row: Any, place: str) -> SeverityRule:

@@ -12,10 +12,13 @@ AFTER_CLOSING = frozenset(
         EventKind.STEP_DONE,
         EventKind.STEP_TAKEN_BACK,
         EventKind.PLAYBOOK_FAILED,
+        EventKind.WINDOW_RELEASED,
+        EventKind.NOTICE_ACKNOWLEDGED,
         EventKind.TRIAL_ENDED,
     }
 )
-"""A closed incident can still be told, a failure of that too; what is under way is carried through."""
+"""A closed incident can still be told, a failure of that too; what is under way is carried through;
+rows that were held back can be repaired, and notices read, long after."""
 
 BOUNDS = (EventKind.INCIDENT_OPENED, EventKind.INCIDENT_CLOSED)
 """The kinds in an incident's history that :func:`forbidden` needs to know."""

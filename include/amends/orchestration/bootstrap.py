@@ -34,7 +34,8 @@ def services(spec: "ModelSpec") -> "Services":
     from amends.measures.trial_rows import shadow_spec
     from amends.ports import Services
 
-    policy = load_policy(None).overridden(spec.policy, f"model {spec.name!r}")
+    written = os.environ.get("AMENDS_POLICY"), os.environ.get("AMENDS_PLAYBOOKS")
+    policy = load_policy(*written).overridden(spec.policy, f"model {spec.name!r}")
     return Services(
         ledger=ledger(),
         registry=_registry(),

@@ -9,7 +9,7 @@ from amends.domain.window import Window
 from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import reason_of
 from amends.orchestration.settings import read_shelf
-from amends.workflow import monitor, respond, trial, watch
+from amends.workflow import expiry, monitor, respond, trial, watch
 
 if TYPE_CHECKING:
     from amends.domain.spec import ModelSpec
@@ -68,14 +68,15 @@ def on_failure(model: str) -> Callable[[Any], None]:
     return record
 
 
-def watch_champion(model: str) -> str | None:
-    """Judge the champion's last move by the windows it has served.
+def watch_champion(model: str, dag_run: Any) -> str | None:
+    """Judge the champion's last move by the windows it has served; ask people about a mask that ran out.
 
     The move stays in the outbox, and so goes on ringing, for as long as its incident is open.
     """
     found, spec = desk(model)
     moves = found.ledger.pending(MOVED, model)
     verdict = watch.watch(found, spec)
+    expiry.expire_mask(found, spec, dag_run.run_after)
     if open_incident_of(found.ledger.events(model=model)) is None:
         with found.ledger.transaction(model) as transaction:
             for move in moves:

@@ -16,6 +16,7 @@ from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import failed_tasks, reason_of
 from amends.orchestration.settings import read_playbooks, read_shelf
 from amends.workflow import approve, freeze, narrate, remediate, respond
+from amends.workflow.diagnose import diagnose as diagnose_incident
 from amends.workflow.playbooks import PlaybookRun
 from amends.workflow.steps import HOUSE
 
@@ -106,6 +107,11 @@ def roll_back(incident: str) -> dict[str, Any]:
 def reproduce(incident: str) -> dict[str, Any]:
     """Score the failing and the previous version on the frozen rows."""
     return remediate.reproduce(*desk(incident), incident)
+
+
+def diagnose(incident: str) -> dict[str, Any]:
+    """Say on the frozen rows what decisions hang on, since when an input is broken, where a version lost."""
+    return diagnose_incident(*desk(incident), incident)
 
 
 def validate(incident: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from amends.domain.spec import ModelSpec
 from amends.domain.trial import KINDS, aborted
 from amends.errors import NotApproved, Refused
 from amends.ports import Services
+from amends.workflow.diagnose import told
 from amends.workflow.promote import promote
 from amends.workflow.respond import incident_of, only, record
 
@@ -49,6 +50,7 @@ def request_approvals(
         tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
         trial=trial,
+        diagnosis=told(services, incident),
         evidence=evidence,
         link=link,
     )

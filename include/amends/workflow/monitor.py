@@ -196,7 +196,7 @@ def open_by_hand(
     finding = Finding(
         category=Category.USER_REPORT, metric="operator_request", verdict=Verdict.BREACH, reason=reason
     )
-    return _open_for_finding(services, spec, finding, day=day, request=request, actor=actor, announce=False)
+    return open_for_finding(services, spec, finding, day=day, request=request, actor=actor, announce=False)
 
 
 def record_failure(services: Services, spec: ModelSpec, *, day: datetime, run: str, reason: str) -> str:
@@ -213,10 +213,10 @@ def record_failure(services: Services, spec: ModelSpec, *, day: datetime, run: s
     finding = Finding(
         category=Category.MONITOR_FAILURE, metric="monitor_run", verdict=Verdict.BREACH, reason=reason
     )
-    return _open_for_finding(services, spec, finding, day=day, request=run, actor="amends")
+    return open_for_finding(services, spec, finding, day=day, request=run, actor="amends")
 
 
-def _open_for_finding(
+def open_for_finding(
     services: Services,
     spec: ModelSpec,
     finding: Finding,
@@ -226,6 +226,7 @@ def _open_for_finding(
     actor: str,
     announce: bool = True,
 ) -> str:
+    """Open (or join) an incident for a finding that no window showed; return its id."""
     call = decide((finding,), importance=spec.importance, policy=services.policy)
     if call is None:
         raise SpecError(f"policy {services.policy.name!r} has no answer to {finding.category}; add a row.")

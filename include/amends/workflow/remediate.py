@@ -43,9 +43,6 @@ def reproduce(services: Services, spec: ModelSpec, incident: str) -> dict[str, A
             name: document[name] for name in ("result", "reason", "regression", "rows", "failing", "previous")
         },
     }
-    worse = [regression(one) for one in found.findings if one.is_breach and one.metric.endswith("_change")]
-    if worse:
-        record(services, incident, EventKind.DIAGNOSED, {"reasons": worse}, model=spec.name)
     return record(services, incident, EventKind.REPRODUCED, payload, model=spec.name).payload
 
 
@@ -59,15 +56,22 @@ def regression(finding: Finding) -> str:
 def _reproduction(services: Services, spec: ModelSpec, incident: Incident) -> Reproduction:
     if incident.window is None:
         raise DataError("no window showed this incident, so there are no rows to score again")
-    failing = frozen_champion(services, spec, incident.id)
-    contained = services.ledger.events(incident=incident.id, kinds=[EventKind.CONTAINED])
-    previous = (
-        services.registry.version(spec.name, contained[-1].payload["to"])
-        if contained
-        else rollback_target(services.ledger, services.registry, spec.name, known_bad=[failing.version])
-    )
+    failing, previous = suspects(services, spec, incident.id)
     frozen = replace(services, source=FrozenRows(services.ledger, incident.id))
     return score_both_versions(frozen, spec, window=incident.window, failing=failing, previous=previous)
+
+
+def suspects(services: Services, spec: ModelSpec, incident: str) -> tuple[ModelVersion, ModelVersion | None]:
+    """The version that was serving when the incident was frozen, and the one before, where there is one.
+
+    :raises LedgerError: none was serving.
+    """
+    failing = frozen_champion(services, spec, incident)
+    contained = services.ledger.events(incident=incident, kinds=[EventKind.CONTAINED])
+    if contained:
+        return failing, services.registry.version(spec.name, contained[-1].payload["to"])
+    earlier = rollback_target(services.ledger, services.registry, spec.name, known_bad=[failing.version])
+    return failing, earlier
 
 
 def validate(services: Services, spec: ModelSpec, incident: str) -> dict[str, Any]:

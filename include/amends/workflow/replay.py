@@ -9,7 +9,7 @@ from amends.domain.events import Event, EventKind
 from amends.domain.explanation import explanation
 from amends.domain.findings import Finding
 from amends.domain.incident import incident_from_events
-from amends.domain.policy import Policy, policy_from_document
+from amends.domain.policy import PLAYBOOKS, Policy, policy_from_document
 from amends.domain.response import plan_response
 from amends.domain.triage import HISTORY, act, standing_of, triage
 from amends.domain.window import Window
@@ -136,13 +136,18 @@ def _planned_again(ledger: Ledger, event: Event, events: Sequence[Event]) -> lis
     if before is None:
         return [f"row {event.seq}: a plan stands before the incident"]
     recorded = event.payload
-    plan = plan_response(before.call, _policy(ledger, recorded["policy"]), recorded["action"])
+    known = (*PLAYBOOKS, recorded["action"])  # what an operator chose was there then
+    plan = plan_response(before.call, _policy(ledger, recorded["policy"]), recorded["action"], known)
     now = {**plan.document(), "policy": recorded["policy"], "action": recorded["action"]}
     return [] if _same(recorded, now) else [f"row {event.seq}: the plan differs"]
 
 
 def _policy(ledger: Ledger, digest: str) -> Policy:
-    return policy_from_document(ledger.evidence(digest), f"policy {digest[:19]} in the ledger")
+    """The policy of the day; the playbooks that its rules name were there then."""
+    document = ledger.evidence(digest)
+    named = [name for rule in document["rules"] for name in rule["run"]]
+    known = dict.fromkeys((*PLAYBOOKS, *named))
+    return policy_from_document(document, f"policy {digest[:19]} in the ledger", tuple(known))
 
 
 def _same(then: Any, now: Any) -> bool:

@@ -21,7 +21,7 @@ def quarantine(
     """
     payload = {"window": window.document(), "reason": reason}
     key = f"{EventKind.WINDOW_QUARANTINED}:{incident}:{window.key}"
-    _tell(services, spec, EventKind.WINDOW_QUARANTINED, key, payload, incident=incident, actor=actor)
+    _tell(services.ledger, spec, EventKind.WINDOW_QUARANTINED, key, payload, incident=incident, actor=actor)
     return window in quarantined(services.ledger, spec.name)
 
 
@@ -33,9 +33,21 @@ def release(
     :param reason: what was repaired, and how that is known.
     :param data: content digest of the repaired window: what was released, and not what came before.
     """
+    release_on(services.ledger, spec, incident=incident, window=window, reason=reason, data=data, actor=actor)
+
+
+def release_on(
+    ledger: Ledger, spec: ModelSpec, *, incident: str | None, window: Window, reason: str, data: str,
+    actor: str, recheck: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Release on a ledger alone; return the facts of ``window_released``.
+
+    :param recheck: what a new look at the window's quality found.
+    """
     payload = {"window": window.document(), "reason": reason, "data": data}
+    payload |= {"recheck": recheck} if recheck else {}
     key = f"{EventKind.WINDOW_RELEASED}:{incident}:{window.key}:{data[-12:]}"
-    _tell(services, spec, EventKind.WINDOW_RELEASED, key, payload, incident=incident, actor=actor)
+    return _tell(ledger, spec, EventKind.WINDOW_RELEASED, key, payload, incident=incident, actor=actor)
 
 
 def quarantined(ledger: Ledger, model: str) -> list[Window]:
@@ -64,11 +76,11 @@ def _bad_data(call: Mapping[str, Sequence[str]] | None) -> bool:
 
 
 def _tell(
-    services: Services, spec: ModelSpec, kind: EventKind, key: str, payload: Mapping[str, Any],
-    *, incident: str, actor: str,
-) -> None:  # fmt: skip
-    with services.ledger.transaction(spec.name) as ledger:
-        ledger.append(
+    on: Ledger, spec: ModelSpec, kind: EventKind, key: str, payload: Mapping[str, Any],
+    *, incident: str | None, actor: str,
+) -> Mapping[str, Any]:  # fmt: skip
+    with on.transaction(spec.name) as ledger:
+        event = ledger.append(
             NewEvent(kind=kind, key=key, model=spec.name, incident=incident, actor=actor, payload=payload)
         )
         for consumer in spec.consumers:
@@ -77,3 +89,4 @@ def _tell(
                 f"{key}:{consumer}",
                 {"consumer": consumer, "event": str(kind), "incident": incident, **payload},
             )
+    return event.payload
