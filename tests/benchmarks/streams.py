@@ -12,6 +12,8 @@ from amends.measures.digests import WindowDigest
 SPREAD = 1.5
 """Standard deviation of the true log-odds: AUC 0.80, half of the rows positive."""
 DAY = 86_400
+GROWN = 50
+"""Windows after which a volume that grew stays: beyond five times the reference's it is called out, rightly."""
 SHAPES = ("normal", "heavy", "count", "level")
 
 
@@ -64,7 +66,7 @@ class Stream:
     def at(self, window: int, seed: int) -> "Rows":
         """Rows of a window; window 0 is the reference."""
         draw = np.random.default_rng([seed, window])
-        n = self.reference_rows if window == 0 else round(self.rows * (1 + self.growth) ** window)
+        n = self.reference_rows if window == 0 else round(self.rows * (1 + self.growth) ** min(window, GROWN))
         days = (-self.reference_rows / self.rows, 0.0) if window == 0 else (window - 1.0, float(window))
         when = np.sort(draw.uniform(*days, n))
         season = self.weekly * np.sin(2 * np.pi * when / 7)
