@@ -14,6 +14,13 @@ SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
 @pytest.fixture(scope="session")
+def vendors() -> None:
+    """Load here what `amends check` would load in a process of its own each time that a test runs it."""
+    import fairlearn.metrics  # noqa: F401
+    import great_expectations  # noqa: F401
+
+
+@pytest.fixture(scope="session")
 def pg_server() -> Iterator[str]:
     """DSN of the ``postgres`` database of a throwaway embedded PostgreSQL, as its superuser."""
     import psycopg

@@ -1,6 +1,7 @@
 """`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
 
 import os
+from contextlib import nullcontext
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     from amends.domain.spec import ModelSpec
     from amends.measures.digests import WindowDigest
 
-SPARING = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Set before numpy and Arrow are loaded: nothing here is faster by their ways, and both keep 50 MB more."""
+SPARING = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Set before numpy and Arrow are loaded: nothing here is faster by their ways, the first two keep 50 MB more,
+and without their threads the process can be forked."""
 
 MANY_BYTES = 1 << 30
 """Of windows in larger files, both threads are busy with counting, and imports at the same time save nothing
@@ -58,27 +64,30 @@ def check(
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
     _spare_memory()
-    from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.files import load_policy, load_spec
-    from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.cli.loading import CHECK, imported_meanwhile
-    from amends.workflow.assess import assess
+    from amends.cli.loading import CHECK, beside
+    from amends.ports import here
 
-    model = load_spec(spec)
-    rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
-    with imported_meanwhile(*CHECK, afterwards=_bytes_of(reference + current) > MANY_BYTES):
+    many = _bytes_of(reference + current) > MANY_BYTES
+    with nullcontext(here) if many else beside(*CHECK) as ask:
+        from amends.adapters.fairlearn_metrics import FairlearnMetrics
+        from amends.adapters.files import load_policy, load_spec
+        from amends.adapters.great_expectations import GreatExpectationsGate
+        from amends.workflow.assess import assess
+
+        model = load_spec(spec)
+        rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
         before = read_window(model, reference)
         now = read_window(model, current, before)
-    assessment = assess(
-        model,
-        rules,
-        before,
-        now,
-        quality=GreatExpectationsGate(rules),
-        fairness=FairlearnMetrics(),
-    )
+        assessment = assess(
+            model,
+            rules,
+            before,
+            now,
+            quality=GreatExpectationsGate(rules, ask),
+            fairness=FairlearnMetrics(ask),
+        )
     if out:
         _write(out, model, before, now, assessment)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
