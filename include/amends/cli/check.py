@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from amends.domain.assessment import Assessment
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
     from amends.measures.digests import WindowDigest
+    from amends.ports import Ask
 
 SPARING = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -64,13 +67,12 @@ def check(
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
     _spare_memory()
-    from amends.cli.loading import CHECK, beside
-    from amends.ports import here
+    from amends.cli.loading import CHECK, PAGE
 
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
     many = _bytes_of(reference + current) > MANY_BYTES
-    with nullcontext(here) if many else beside(*CHECK) as ask:
+    with _asking(*CHECK, wanted=not many) as ask, _asking(*PAGE, wanted=bool(out) and not many) as draw:
         from amends.adapters.fairlearn_metrics import FairlearnMetrics
         from amends.adapters.files import load_policy, load_spec
         from amends.adapters.great_expectations import GreatExpectationsGate
@@ -88,8 +90,8 @@ def check(
             quality=GreatExpectationsGate(rules, ask),
             fairness=FairlearnMetrics(ask),
         )
-    if out:
-        _write(out, model, before, now, assessment)
+        if out:
+            _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
     if assessment.incident:
         raise typer.Exit(1)
@@ -138,14 +140,26 @@ def _spare_memory() -> None:
     share()
 
 
+def _asking(*names: str, wanted: bool) -> "AbstractContextManager[Ask]":
+    """Give what calls functions in a process with some vendors, or where none is wanted in this one."""
+    from amends.cli.loading import beside
+    from amends.ports import here
+
+    return beside(*names) if wanted else nullcontext(here)
+
+
 def _write(
-    folder: Path, model: "ModelSpec", before: "WindowDigest", now: "WindowDigest", assessment: "Assessment"
-) -> None:
-    """Write both files, or neither where the report cannot be made."""
+    folder: Path, model: "ModelSpec", before: "WindowDigest", now: "WindowDigest", assessment: "Assessment",
+    *, draw: "Ask",
+) -> None:  # fmt: skip
+    """Write both files, or neither where the report cannot be made.
+
+    :param draw: calls a function where Evidently is loaded.
+    """
     from amends.adapters.evidently import EvidentlyReporter
     from amends.domain.canonical import canonical_json
 
-    page = EvidentlyReporter().render(model, before, now, assessment.findings)
+    page = draw(EvidentlyReporter().render, model, before, now, assessment.findings)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "report.html": page.encode(),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
+PAGE = ("evidently.presets", "evidently.legacy.renderers.html_widgets")
+"""What draws the page: three seconds of imports."""
 SHARED = ("pandas", "amends.adapters.great_expectations", "amends.adapters.fairlearn_metrics")
 """What both processes need: loaded before there are two, it is loaded once."""
 SPARED = frozenset({"altair"})
@@ -42,7 +44,7 @@ def beside(*names: str) -> Iterator[Ask]:
     forked: it shares what is loaded already. Modules that are loaded here are asked here. A module that
     cannot be imported says so where it is used.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    os.environ.update(GX_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1")
     if all(name in sys.modules for name in names):
         yield here
         return
@@ -77,9 +79,7 @@ def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *argum
             there.send((function, arguments))
             answer, error = there.recv()
     except (EOFError, OSError):
-        raise Unavailable(
-            "the process that Great Expectations and Fairlearn run in was ended. Free memory and repeat."
-        ) from None
+        raise Unavailable("a process that judges or draws was ended. Free memory and repeat.") from None
     if error:
         raise error
     return answer
