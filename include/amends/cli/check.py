@@ -26,8 +26,8 @@ SPARING = {
 and without their threads the process can be forked."""
 
 MANY_BYTES = 1 << 30
-"""Of windows in larger files, both threads are busy with counting, and imports at the same time save nothing
-but take their 150 MB at the worst moment."""
+"""Of windows in larger files, counting keeps two threads busy all the time: vendors in processes of their own
+would save nothing, but take their 150 MB at the worst moment."""
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Reference = Annotated[
