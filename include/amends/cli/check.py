@@ -72,24 +72,19 @@ def check(
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
     many = _bytes_of(reference + current) > MANY_BYTES
-    with _asking(*CHECK, wanted=not many) as ask, _asking(*PAGE, wanted=bool(out) and not many) as draw:
-        from amends.adapters.fairlearn_metrics import FairlearnMetrics
-        from amends.adapters.files import load_policy, load_spec
-        from amends.adapters.great_expectations import GreatExpectationsGate
-        from amends.workflow.assess import assess
+    with _asking(*PAGE, wanted=bool(out) and not many) as draw:
+        with _asking(*CHECK, wanted=not many) as ask:
+            from amends.adapters.fairlearn_metrics import FairlearnMetrics
+            from amends.adapters.files import load_policy, load_spec
+            from amends.adapters.great_expectations import GreatExpectationsGate
+            from amends.workflow.assess import assess
 
-        model = load_spec(spec)
-        rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
-        before = read_window(model, reference)
-        now = read_window(model, current, before)
-        assessment = assess(
-            model,
-            rules,
-            before,
-            now,
-            quality=GreatExpectationsGate(rules, ask),
-            fairness=FairlearnMetrics(ask),
-        )
+            model = load_spec(spec)
+            rules = load_policy(policy).overridden(model.policy, f"model {model.name!r}")
+            before = read_window(model, reference)
+            now = read_window(model, current, before)
+            gate, metrics = GreatExpectationsGate(rules, ask), FairlearnMetrics(ask)
+            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics)
         if out:
             _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)

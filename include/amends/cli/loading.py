@@ -96,6 +96,8 @@ def _serve(mine: "Connection", theirs: "Connection", names: Sequence[str]) -> No
             import_module(name)
         except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
             break
+    gc.freeze()
+    gc.enable()
     while True:
         try:
             question = mine.recv_bytes()
