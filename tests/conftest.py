@@ -6,19 +6,33 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process where several run: each starts what it needs once, the stack too."""
-    for item in items:
-        group = "stack" if item.get_closest_marker("stack") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadScopeScheduling):
+    """Where several processes test, a file's tests stay in one, and all that walk through the stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stack" if file.startswith("tests/integration/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Hand tests out so that each process starts what it needs once."""
+    return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def vendors() -> None:
+    """Load here what `amends check` would load in a process of its own each time that a test runs it."""
+    import fairlearn.metrics  # noqa: F401
+    import great_expectations  # noqa: F401
 
 
 @pytest.fixture(scope="session")

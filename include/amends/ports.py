@@ -228,6 +228,18 @@ class FairnessMetrics(Protocol):
         """
 
 
+class Ask(Protocol):
+    """Calls a function with arguments, in this process or in one that has loaded what it needs."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what the function returns. :raises Exception: what it raises."""
+
+
+def here(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in this process: the plainest :class:`Ask`."""
+    return function(*arguments)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports a workflow verb may need, for one model, and the policy it goes by.

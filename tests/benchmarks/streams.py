@@ -13,7 +13,7 @@ SPREAD = 1.5
 """Standard deviation of the true log-odds: AUC 0.80, half of the rows positive."""
 DAY = 86_400
 GROWN = 50
-"""Windows after which a volume that grew stays: beyond five times the reference's it is called out, rightly."""
+"""Windows after which a volume that grew stays: five times the reference's is called out, rightly."""
 SHAPES = ("normal", "heavy", "count", "level")
 
 

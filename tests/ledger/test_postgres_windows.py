@@ -1,8 +1,9 @@
 """Prediction logs in PostgreSQL come out as Arrow batches: every row once, every value as it is."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -96,6 +97,46 @@ def test_values_survive_the_way(dsn: str) -> None:
     assert [repr(value) for value in found["score"].to_pylist()] == [repr(value) for value in scores]
     assert found["ts"].to_pylist()[8] == DAY + timedelta(microseconds=8)
     assert found["income"].null_count == found["y"].null_count == 9
+
+
+def test_every_type_is_read_as_what_it_is(dsn: str) -> None:
+    """Numbers, flags, days, times and texts of any length come as they were written; other types as texts."""
+    names = (
+        "small", "whole", "large", "single", "exact", "flag", "day", "moment", "short", "long", "padded",
+        "key", "document", "many",
+    )  # fmt: skip
+    execute(
+        dsn,
+        "CREATE TABLE log (id bigint, ts timestamptz, score float8, yhat int, y int, small int2, whole int4,"
+        " large int8, single real, exact numeric, flag bool, day date, moment timestamp, short varchar,"
+        " long text, padded char(4), key uuid, document jsonb, many int[])",
+        "INSERT INTO log VALUES (1, '2026-03-01 00:00:00.000001+00', 1, 1, 1, -32768, 2147483647,"
+        " -9223372036854775808, 0.25, -12345.678, true, '1999-12-31', '2026-03-01 12:00', 'twelve bytes',"
+        " 'thirteen byte', 'ab', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"a\": 1}', '{1,2}'),"
+        " (2, '1969-12-31 23:59:59+00', 1, 1, 1, 1, -1, 1, 1e30, 'NaN', false, '2024-02-29',"
+        " '0001-01-01 00:00', '', repeat('日本', 3000), '', NULL, 'null', '{}')",
+        "INSERT INTO log (id, ts, score) VALUES (3, '2026-03-01', 1)",
+    )
+    columns = Columns(
+        id="id", timestamp="ts", score="score", predicted_label="yhat", label="y", categorical=names
+    )
+    found = rows(dsn, replace(SPEC, columns=columns)).select(["ts", *names]).to_pydict()
+    assert [len(column) for column in found.values()] == [3] * 15
+    assert found["ts"][:2] == [
+        datetime(2026, 3, 1, microsecond=1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
+    ]  # fmt: skip
+    assert [found[name][0] for name in names] == [
+        -32768, 2147483647, -9223372036854775808, 0.25, -12345.678, True, date(1999, 12, 31),
+        datetime(2026, 3, 1, 12, tzinfo=UTC), "twelve bytes", "thirteen byte", "ab  ",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", '{"a": 1}', "{1,2}",
+    ]  # fmt: skip
+    second = {name: found[name][1] for name in names}
+    assert math.isnan(second.pop("exact"))
+    assert list(second.values()) == [
+        1, -1, 1, pytest.approx(1e30), False, date(2024, 2, 29), datetime(1, 1, 1, tzinfo=UTC), "",
+        "日本" * 3000, "    ", None, "null", "{}",
+    ]  # fmt: skip
+    assert {name: found[name][2] for name in names} == dict.fromkeys(names)
 
 
 def test_every_row_comes_once_over_many_batches(dsn: str) -> None:

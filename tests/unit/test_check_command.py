@@ -11,9 +11,7 @@ import pytest
 import yaml
 from amends import cli
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:module 'sre_constants' is deprecated:DeprecationWarning"  # great_expectations imports it
-)
+pytestmark = pytest.mark.usefixtures("vendors")
 
 SPEC: dict[str, Any] = {
     "schema_version": 1, "name": "sample", "task": "binary_classification", "importance": "high",

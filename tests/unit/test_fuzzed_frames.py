@@ -21,6 +21,7 @@ def test_vendors_judge_fuzzed_frames_as_the_plain_ports_do() -> None:
     assert fuzz(BY_VENDORS, vendors=True)["judged"] > BY_VENDORS // 4
 
 
+@pytest.mark.usefixtures("vendors")
 def test_fuzzed_files_end_with_a_document_or_a_line(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,29 @@
-"""Slow imports beside the reading of rows, or after it."""
+"""Vendors in a process of their own: what is asked there, what comes back, how it ends."""
 
+import multiprocessing
+import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
-from amends.cli.loading import imported_meanwhile
+from amends.cli.loading import beside
+from amends.errors import DataError, Unavailable
+from asked import end, known, refuse
 
 MODULE = "colorsys"
 """A module of the standard library that nobody else imports."""
+
+PARENT = f"""
+import os, sys, time
+sys.path[:0] = {sys.path!r}
+from amends.cli.loading import beside
+with beside("colorsys") as ask:
+    print(ask(os.getpid), flush=True)
+    time.sleep(60)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -15,25 +32,56 @@ def unknown() -> None:
     sys.modules.pop(MODULE, None)
 
 
-@pytest.mark.parametrize("afterwards", [False, True])
-def test_a_module_is_there_when_the_block_ends(*, afterwards: bool) -> None:
-    """Meanwhile or afterwards, it is there in the end, and in the block only if it may be."""
-    with imported_meanwhile(MODULE, afterwards=afterwards):
-        early = MODULE in sys.modules
-    assert MODULE in sys.modules
-    assert not (afterwards and early)
-
-
-def test_a_failure_in_the_block_is_told_and_nothing_imported_after_it() -> None:
-    """An error while rows are read comes through; what would have judged them is not loaded any more."""
-    with pytest.raises(ValueError, match="rows"), imported_meanwhile(MODULE, afterwards=True):
-        raise ValueError("rows")
+def test_what_is_asked_is_done_where_the_module_is() -> None:
+    """A function runs in another process, which has the module; this one has not."""
+    with beside(MODULE) as ask:
+        process, there = ask(known, MODULE)
+    assert process != os.getpid()
+    assert there
     assert MODULE not in sys.modules
 
 
-def test_import_ways_are_as_before() -> None:
-    """No finder of modules stays behind."""
-    before = list(sys.meta_path)
-    with imported_meanwhile(MODULE):
-        pass
-    assert sys.meta_path == before
+def test_what_is_loaded_here_is_asked_here() -> None:
+    """No second process is started for modules that this one has."""
+    with beside("sys", "os") as ask:
+        assert ask(os.getpid) == os.getpid()
+
+
+def test_an_error_there_is_raised_here() -> None:
+    """Kind and message of an error come through, and the next question is answered."""
+    with beside(MODULE) as ask:
+        with pytest.raises(DataError, match="no such column"):
+            ask(refuse, "no such column")
+        assert ask(max, 1, 2) == 2
+
+
+def test_a_process_that_died_is_told() -> None:
+    """Where the process is gone, the error says what it was and what to do."""
+    with beside(MODULE) as ask, pytest.raises(Unavailable, match="was ended"):
+        ask(end)
+
+
+def test_a_module_that_cannot_be_imported_stops_nothing() -> None:
+    """Who uses it says so; all else is answered."""
+    with beside("no_such_module_at_all") as ask:
+        assert ask(max, 1, 2) == 2
+
+
+def test_an_error_here_ends_it() -> None:
+    """A failure while rows are read comes through at once, and no process stays behind."""
+    with pytest.raises(ValueError, match="rows"), beside(MODULE):
+        raise ValueError("rows")
+    assert not multiprocessing.active_children()
+
+
+def test_it_ends_with_a_killed_parent() -> None:
+    """A parent that is killed leaves nobody behind."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    child = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    late = time.monotonic() + 30
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
+        assert time.monotonic() < late
+        time.sleep(0.05)

@@ -16,6 +16,8 @@ from malformed import BAD, CURRENT, SPEC, Told, healthy
 from malformed_files import DIGESTS, FILES, REFERENCES, SPECS, TEXTS, spoil_digest
 from oracle import one_line, strict
 
+pytestmark = pytest.mark.usefixtures("vendors")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from amends.errors import DataError
+from amends.ports import Ask, here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,10 @@ PART = "(rate)"
 class FairlearnMetrics:
     """The :class:`amends.ports.FairnessMetrics` on Fairlearn's MetricFrame."""
 
+    def __init__(self, ask: Ask = here) -> None:
+        """Take what calls a function where Fairlearn is loaded."""
+        self._ask = ask
+
     def by_group(self, table: "pd.DataFrame", attributes: "Sequence[str]") -> "pd.DataFrame":
         """Rates per group; a rate that has no row to rest on is NaN.
 
@@ -34,14 +39,19 @@ class FairlearnMetrics:
         :raises DataError: the table would make Fairlearn fail open.
         """
         _refuse_open_failure(table, attributes)
-        groups, table = list(attributes), table[table["count"] > 0]
-        parts = _parts(table)
-        frame = _shares(parts, groups)
-        for rate, base in BASES.items():
-            counts = parts[rate].groupby(groups)["count"].sum()
-            frame[base] = counts.reindex(frame.index).fillna(0).astype("int64")
-            frame[rate] = frame[rate].where(frame[base] > 0) if rate in frame else float("nan")
-        return frame[[*BASES, *BASES.values()]].reset_index()
+        found: pd.DataFrame = self._ask(rates, table[table["count"] > 0], list(attributes))
+        return found
+
+
+def rates(table: "pd.DataFrame", groups: list[str]) -> "pd.DataFrame":
+    """Let Fairlearn compute the rates of a table that it can be given."""
+    parts = _parts(table)
+    frame = _shares(parts, groups)
+    for rate, base in BASES.items():
+        counts = parts[rate].groupby(groups)["count"].sum()
+        frame[base] = counts.reindex(frame.index).fillna(0).astype("int64")
+        frame[rate] = frame[rate].where(frame[base] > 0) if rate in frame else float("nan")
+    return frame[[*BASES, *BASES.values()]].reset_index()
 
 
 def _parts(table: "pd.DataFrame") -> "dict[str, pd.DataFrame]":

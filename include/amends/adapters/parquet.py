@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.errors import DataError
-from amends.measures.digests import categorical_columns, scanned_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,6 +130,8 @@ class _Readers:
 
     def __init__(self, path: Path, spec: ModelSpec, file: "pq.ParquetFile") -> None:
         import pyarrow as pa
+
+        from amends.measures.digests import categorical_columns, scanned_columns
 
         self.schema, self._path = file.schema_arrow, path
         levels = {*categorical_columns(spec), spec.columns.model_version} - {*scanned_columns(spec)}

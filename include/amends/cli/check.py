@@ -1,6 +1,7 @@
 """`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
 
 import os
+from contextlib import nullcontext
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,17 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from amends.domain.assessment import Assessment
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
     from amends.measures.digests import WindowDigest
+    from amends.ports import Ask
 
-SPARING = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Set before numpy and Arrow are loaded: nothing here is faster by their ways, and both keep 50 MB more."""
+SPARING = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Set before numpy and Arrow are loaded: nothing here is faster by their ways, the first two keep 50 MB more,
+and without their threads the process can be forked."""
 
 MANY_BYTES = 1 << 30
-"""Of windows in larger files, both threads are busy with counting, and imports at the same time save nothing
-but take their 150 MB at the worst moment."""
+"""Of windows in larger files, counting keeps two threads busy all the time: vendors in processes of their own
+would save nothing, but take their 150 MB at the worst moment."""
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Reference = Annotated[
@@ -58,29 +67,26 @@ def check(
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
     _spare_memory()
-    from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.files import load_spec
-    from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.cli.loading import CHECK, imported_meanwhile, rules_for
-    from amends.workflow.assess import assess
+    from amends.cli.loading import CHECK, PAGE, rules_for
 
-    model = load_spec(spec)
-    rules = rules_for(model, policy)
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
-    with imported_meanwhile(*CHECK, afterwards=_bytes_of(reference + current) > MANY_BYTES):
-        before = read_window(model, reference)
-        now = read_window(model, current, before)
-    assessment = assess(
-        model,
-        rules,
-        before,
-        now,
-        quality=GreatExpectationsGate(rules),
-        fairness=FairlearnMetrics(),
-    )
-    if out:
-        _write(out, model, before, now, assessment)
+    many = _bytes_of(reference + current) > MANY_BYTES
+    with _asking(*PAGE, wanted=bool(out) and not many) as draw:
+        with _asking(*CHECK, wanted=not many) as ask:
+            from amends.adapters.fairlearn_metrics import FairlearnMetrics
+            from amends.adapters.files import load_spec
+            from amends.adapters.great_expectations import GreatExpectationsGate
+            from amends.workflow.assess import assess
+
+            model = load_spec(spec)
+            rules = rules_for(model, policy)
+            before = read_window(model, reference)
+            now = read_window(model, current, before)
+            gate, metrics = GreatExpectationsGate(rules, ask), FairlearnMetrics(ask)
+            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics)
+        if out:
+            _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
     if assessment.incident:
         raise typer.Exit(1)
@@ -129,14 +135,26 @@ def _spare_memory() -> None:
     share()
 
 
+def _asking(*names: str, wanted: bool) -> "AbstractContextManager[Ask]":
+    """Give what calls functions in a process with some vendors, or where none is wanted in this one."""
+    from amends.cli.loading import beside
+    from amends.ports import here
+
+    return beside(*names) if wanted else nullcontext(here)
+
+
 def _write(
-    folder: Path, model: "ModelSpec", before: "WindowDigest", now: "WindowDigest", assessment: "Assessment"
-) -> None:
-    """Write both files, or neither where the report cannot be made."""
+    folder: Path, model: "ModelSpec", before: "WindowDigest", now: "WindowDigest", assessment: "Assessment",
+    *, draw: "Ask",
+) -> None:  # fmt: skip
+    """Write both files, or neither where the report cannot be made.
+
+    :param draw: calls a function where Evidently is loaded.
+    """
     from amends.adapters.evidently import EvidentlyReporter
     from amends.domain.canonical import canonical_json
 
-    page = EvidentlyReporter().render(model, before, now, assessment.findings)
+    page = draw(EvidentlyReporter().render, model, before, now, assessment.findings)
     contents = {
         "report.html": page.encode(),
         "assessment.json": canonical_json(assessment.document()) + b"\n",

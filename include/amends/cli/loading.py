@@ -1,59 +1,73 @@
-"""Import slow vendors while rows are read: one keeps the interpreter busy, the other the decoder."""
+"""Vendors in a process of their own: they are imported while rows are read here, and asked later.
+
+Both would keep one interpreter busy: counting asks for it thousands of times, and each time waits for the
+import to let go of it. In two processes they take the time of the longer one.
+"""
 
 import gc
 import os
+import pickle
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from amends.errors import Unavailable
+from amends.ports import Ask, here
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
 
 CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
+PAGE = ("evidently.presets", "evidently.legacy.renderers.html_widgets")
+"""What draws the page: three seconds of imports."""
+SHARED = ("pandas", "amends.adapters.great_expectations", "amends.adapters.fairlearn_metrics")
+"""What both processes need: loaded before there are two, it is loaded once."""
 SPARED = frozenset({"altair"})
 """What they import for charts that nobody here draws: it is loaded when it is first used."""
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the interpreter while another waits: counting asks for it often, and briefly."""
 
 
 @contextmanager
-def imported_meanwhile(*names: str, afterwards: bool = False) -> Iterator[None]:
-    """Import modules in a thread; they are there when the block ends.
+def beside(*names: str) -> Iterator[Ask]:
+    """Start a process that imports modules, and give what calls a function in it.
 
-    :param afterwards: import them when the block is done, so that the memory of both is not needed at once.
-
-    A module that cannot be imported says so where it is used. Nothing is collected meanwhile: what an import
-    makes is there to stay, and searching it for garbage takes a quarter of the time.
+    What is asked and answered is pickled, so it has to be small. Where no other thread is, the process is
+    forked: it shares what is loaded already. Modules that are loaded here are asked here. A module that
+    cannot be imported says so where it is used.
     """
-    import pandas as pd  # noqa: F401 - both sides need it: here first, so that none sees it half made
-
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    interval, collecting = sys.getswitchinterval(), gc.isenabled()
-    loading = Thread(target=_import, args=names, name="imports")
-    gc.disable()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    sys.meta_path.insert(0, _Spared)
-    if not afterwards:
-        loading.start()
+    os.environ.update(GX_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1")
+    if all(name in sys.modules for name in names):
+        yield here
+        return
+    for name in SHARED:
+        import_module(name)
+    forked = _alone()
+    context: Any = get_context("fork" if forked else "spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, ours, names), name="vendors", daemon=True)
+    gc.freeze()  # a search for garbage would write to what is shared, and so copy it
+    process.start()
+    theirs.close()
     try:
-        yield
-        if afterwards:
-            loading.start()
+        yield partial(_asked, ours, Lock())
     finally:
-        if loading.ident:
-            loading.join()
-        sys.meta_path.remove(_Spared)
-        sys.setswitchinterval(interval)
-        if collecting:
-            gc.enable()
+        gc.unfreeze()
+        ours.close()
+        if forked:  # it holds nothing; a spawned one cleans its locks up, and ends by itself
+            process.kill()
+        process.join()
 
 
 def rules_for(model: "ModelSpec", path: str | Path | None = None) -> "Policy":
@@ -67,12 +81,47 @@ def rules_for(model: "ModelSpec", path: str | Path | None = None) -> "Policy":
     return load_policy(path, own).overridden(model.policy, f"model {model.name!r}")
 
 
-def _import(*names: str) -> None:
+def _alone() -> bool:
+    """Whether this process can be forked: one thread, by Linux's own count, so that no lock is held."""
+    threads = Path("/proc/self/task")
+    return threads.is_dir() and len(list(threads.iterdir())) == 1
+
+
+def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        with lock:
+            there.send((function, arguments))
+            answer, error = there.recv()
+    except (EOFError, OSError):
+        raise Unavailable("a process that judges or draws was ended. Free memory and repeat.") from None
+    if error:
+        raise error
+    return answer
+
+
+def _serve(mine: "Connection", theirs: "Connection", names: Sequence[str]) -> None:
+    """Import, then answer until the other side is gone."""
+    theirs.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side ends this one
+    gc.disable()  # what an import makes is there to stay: searching it takes a quarter of the time
+    sys.meta_path.insert(0, _Spared)
     for name in names:
         try:
             import_module(name)
         except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
+            break
+    gc.freeze()
+    gc.enable()
+    while True:
+        try:
+            question = mine.recv_bytes()
+        except EOFError:
             return
+        try:
+            function, arguments = pickle.loads(question)  # noqa: S301 - from the process that started this one
+            mine.send((function(*arguments), None))
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked
+            mine.send((None, error))
 
 
 class _Spared:

@@ -1,6 +1,6 @@
 """Arrow columns as numpy arrays: what a column holds, whatever type it arrived in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from amends.errors import DataError
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """Microseconds since 1970 of the first moment of the year 1 and of the last one of 9999."""
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
@@ -114,16 +115,23 @@ def as_moments(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
     return moments
 
 
+def ends_of(moments: pa.Array) -> tuple[datetime, datetime] | None:
+    """First and last of moments in UTC; None where all are null."""
+    ends = pc.min_max(
+        moments.cast(pa.int64())
+    ).as_py()  # as numbers: Arrow imports pandas to make a time of one
+    if ends["min"] is None:
+        return None
+    first, last = (EPOCH + timedelta(microseconds=ends[end]) for end in ("min", "max"))
+    return first, last
+
+
 def span_of(column: pa.Array | pa.ChunkedArray, name: str) -> tuple[datetime, datetime] | None:
     """First and last moment of a time column in UTC; None where all is null.
 
     :raises DataError: the column holds no times.
     """
-    ends = pc.min_max(as_moments(column, name))
-    if not ends["min"].is_valid:
-        return None
-    first, last = (ends[end].as_py().astimezone(UTC) for end in ("min", "max"))
-    return first, last
+    return ends_of(as_moments(column, name))
 
 
 def _single(column: pa.Array | pa.ChunkedArray) -> pa.Array:

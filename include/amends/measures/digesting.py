@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
-from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_moments, as_texts
+from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_moments, as_texts, ends_of
 from amends.measures.calendar import POSITIVES, Calendar, Hours
 from amends.measures.counting import (
     PENDING,
@@ -244,9 +243,9 @@ def _identified(piece: Piece, name: str) -> tuple[pa.Array, Keys]:
 
 def _timed(piece: Piece, name: str) -> tuple[pa.Array, Hours, list[str | None]]:
     moments = as_moments(piece.column(name), name)
-    ends = pc.min_max(moments)
-    spoken = [ends[end].as_py().isoformat() if ends[end].is_valid else None for end in ("min", "max")]
-    return moments, Hours.of(moments), spoken
+    ends = ends_of(moments)
+    spoken = [end.isoformat() for end in ends] if ends else [None, None]
+    return moments, Hours.of(moments), [*spoken]
 
 
 def _plain(joint: _Joint, column: pa.Array) -> _Column:

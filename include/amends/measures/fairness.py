@@ -24,6 +24,7 @@ MOST_GROUPS = 100
 SMALL_CELL = 11
 """Fewest rows of a group that is named or counted in a finding (CMS cell size suppression policy)."""
 GROUP = "group"
+WHERE = "where"
 TRUTHS = {"True": "1", "1.0": "1", "False": "0", "0.0": "0"}
 
 
@@ -172,3 +173,10 @@ def _bases(frame: "pd.DataFrame") -> dict[str, int]:
         "selected": (label != PENDING) & (frame["predicted_label"] == 1),
     }
     return {name: int(frame.loc[rows, "count"].sum()) for name, rows in parts.items()}
+
+
+def stacked(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
+    """Several tables of :class:`Grouped` as one, with the number of each as ``where``."""
+    import pandas as pd  # noqa: PLC0415 - half a second that only some callers need
+
+    return pd.concat([table.assign(**{WHERE: at}) for at, table in enumerate(tables)], ignore_index=True)

@@ -1,6 +1,7 @@
 """Assess a window against its reference, from its rows' quality to its service's health; then decide."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from amends import __version__
@@ -52,21 +53,22 @@ def assess(
     """
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
     require_comparable(spec, reference, current)
-    believed = tuple(quality.check(spec, reference, current))
-    broken = _broken(believed)
-    drift = judge_drift(spec, policy, reference, current, broken)
-    moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
-    findings = (
-        *believed,
-        *drift,
-        *judge_attribution(spec, policy, reference, current, broken),
-        *further,
-        *judge_performance(spec, policy, reference, current),
-        *judge_fairness(spec, policy, reference, current, fairness),
-        *judge_leaks(spec, policy, reference, current),
-        *judge_proxies(spec, policy, reference, current, broken=broken, drifted=moved),
-        *judge_service(spec, policy, reference, current),
-    )
+    pair = (spec, policy, reference, current)
+    with ThreadPoolExecutor(1) as outside:  # both vendors may answer from another process: nobody waits idly
+        gate = outside.submit(quality.check, spec, reference, current)
+        gaps = outside.submit(judge_fairness, *pair, fairness)
+        performance, leaks, service = judge_performance(*pair), judge_leaks(*pair), judge_service(*pair)
+        summaries = _summary(reference), _summary(current)
+        believed = tuple(gate.result())
+        broken = _broken(believed)
+        drift = judge_drift(*pair, broken)
+        moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
+        attribution = judge_attribution(*pair, broken)
+        proxies = judge_proxies(*pair, broken=broken, drifted=moved)
+        findings = (
+            *believed, *drift, *attribution, *further, *performance, *gaps.result(), *leaks, *proxies,
+            *service,
+        )  # fmt: skip
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
         scores = scores_of(reference), scores_of(current)
         findings = (*findings, *judge_labels(policy, *scores, spec.columns.label))
@@ -80,8 +82,8 @@ def assess(
         code_version=__version__,
         policy_name=policy.name,
         policy_digest=policy.digest,
-        reference=_summary(reference),
-        current=_summary(current),
+        reference=summaries[0],
+        current=summaries[1],
         findings=findings,
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
         details=_beside(spec, policy, findings, situation),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count as numbers
+from typing import TYPE_CHECKING, TypeAlias
 
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
@@ -12,12 +14,14 @@ from amends.measures.fairness import (
     GROUP,
     MOST_GROUPS,
     SMALL_CELL,
+    WHERE,
     Coded,
     Grouped,
     attribute_sets,
     coded,
     favourable,
     grouped,
+    stacked,
 )
 from amends.measures.group_errors import expected_gap, group_calibration
 from amends.measures.groups import NOBODY, GroupMeasure, differences, shares
@@ -25,6 +29,9 @@ from amends.measures.performance import two_sided
 from amends.ports import FairnessMetrics
 from amends.workflow.group_gaps import PAIR, REPORTED, Asked, finding, judge_change, judge_standing, too_few
 from amends.workflow.judge_group_errors import judge_group_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEVER = 1.0
 """A limit on a gap in rates that no gap exceeds: the gap is reported and raises nothing."""
@@ -94,6 +101,10 @@ class _Set:
     now: dict[str, GroupMeasure]
 
 
+_Counted: TypeAlias = tuple[tuple[str, ...], Grouped, Grouped]
+"""An attribute or intersection, and its groups before and now."""
+
+
 def judge_fairness(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest, metrics: FairnessMetrics
 ) -> list[Finding]:
@@ -112,34 +123,32 @@ def judge_fairness(
     except DataError as error:
         return [_plain(names, Verdict.ERROR, str(error)) for names in sets if len(names) == 1]
     findings: list[Finding] = []
-    judged: list[tuple[_Set, list[Asked]]] = []
+    counted: list[_Counted] = []
     for names in sets:
-        one, obstacle = _rated(spec, policy, names, windows, metrics)
-        findings += [obstacle] if obstacle else []
-        judged += [(one, _asked(policy, one))] if one else []
-    for one, asked in _shared(policy, judged):
+        before, now, obstacle = _counted(policy, names, windows)
+        if obstacle:
+            findings.append(obstacle)
+        else:
+            counted.append((names, before, now))
+    try:
+        rated = _rated(spec, counted, windows, metrics)
+    except DataError as error:
+        return [*findings, *(_plain(names, Verdict.ERROR, str(error)) for names, *_ in counted)]
+    for one, asked in _shared(policy, [(one, _asked(policy, one)) for one in rated]):
         findings += _judge(policy, windows, one, asked)
     return findings
 
 
-def _rated(
-    spec: ModelSpec, policy: Policy, names: tuple[str, ...], windows: Sequence[_Read],
-    metrics: FairnessMetrics,
-) -> tuple[_Set | None, Finding | None]:  # fmt: skip
-    """Count and rate the groups, or say why that cannot be done."""
+def _counted(
+    policy: Policy, names: tuple[str, ...], windows: Sequence[_Read]
+) -> tuple[Grouped, Grouped, Finding | None]:
+    """Count the groups before and now, and say why they cannot be judged where they cannot."""
     least = min(_least(policy, "fairness.min_group"), _least(policy, "fairness.min_class"))
     before, now = (grouped(window.coded, names, least) for window in windows)
-    spoken = " & ".join(names)
-    if not now.totals["count"][1]:
-        known = "decision is" if not now.totals["count"][0] else f"{spoken} is"
-        return None, _plain(names, Verdict.NO_DATA, f"no {known} recorded in the window")
-    try:
-        rates = [_rates(spec, one, metrics) for one in (before, now)]
-    except DataError as error:
-        return None, _plain(names, Verdict.ERROR, str(error))
-    for one, window, groups in zip(rates, windows, (before, now), strict=True):
-        one["calibration"] = group_calibration(spec, window.digest, names).among(groups.names)
-    return _Set(names=names, groups=now, before=rates[0], now=rates[1]), None
+    if now.totals["count"][1]:
+        return before, now, None
+    known = "decision is" if not now.totals["count"][0] else f"{' & '.join(names)} is"
+    return before, now, _plain(names, Verdict.NO_DATA, f"no {known} recorded in the window")
 
 
 def _least(policy: Policy, name: str) -> int:
@@ -147,12 +156,33 @@ def _least(policy: Policy, name: str) -> int:
     return max(int(policy.limit(name)), SMALL_CELL)
 
 
-def _rates(spec: ModelSpec, groups: Grouped, metrics: FairnessMetrics) -> dict[str, GroupMeasure]:
-    """Rates as shares of counts; the selection rate is that of the favourable decision."""
-    if not groups.names:
+def _rated(
+    spec: ModelSpec, counted: Sequence[_Counted], windows: Sequence[_Read], metrics: FairnessMetrics
+) -> list[_Set]:
+    """Rate the groups of every attribute and intersection, before and now, in one call.
+
+    Most of what a call costs, it costs once.
+    """
+    tables = [groups.table for _, *pair in counted for groups in pair if groups.names]
+    frame = metrics.by_group(stacked(tables), (WHERE, GROUP)) if tables else None
+    at = numbers()
+    sets = []
+    for names, *pair in counted:
+        rates = []
+        for groups, window in zip(pair, windows, strict=True):
+            mine = frame[frame[WHERE] == next(at)] if frame is not None and groups.names else None
+            found = _shares(spec, groups.names, mine)
+            found["calibration"] = group_calibration(spec, window.digest, names).among(groups.names)
+            rates.append(found)
+        sets.append(_Set(names=names, groups=pair[1], before=rates[0], now=rates[1]))
+    return sets
+
+
+def _shares(spec: ModelSpec, groups: Sequence[str], frame: "pd.DataFrame | None") -> dict[str, GroupMeasure]:
+    """Rates by group as shares of counts; the selection rate is that of the favourable decision."""
+    if frame is None:
         return dict.fromkeys((one.key for one in METRICS), NOBODY)
-    frame = metrics.by_group(groups.table, (GROUP,))
-    names = [groups.names[i] for i in frame[GROUP]]
+    names = [groups[i] for i in frame[GROUP]]
     found = {}
     for one in METRICS:
         if one.key in frame:
