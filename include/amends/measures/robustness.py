@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from amends.errors import Unavailable
 from amends.measures.arrow import Counts, Floats
@@ -115,6 +114,8 @@ def auc_contrast(label: Counts, signed: Sequence[tuple[float, Floats]]) -> Measu
     two differences. NaN where a class is absent. Source: DeLong, DeLong and Clarke-Pearson (1988),
     Biometrics 44(3); the placements by ranks: Sun and Xu (2014), IEEE Signal Processing Letters 21(11).
     """
+    from scipy.stats import rankdata  # noqa: PLC0415 - a second that parsing DAGs need not wait for
+
     positive = label == 1
     m, n = int(positive.sum()), int((~positive).sum())
     if min(m, n) < 2:  # noqa: PLR2004 - a variance needs two
