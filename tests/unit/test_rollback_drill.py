@@ -16,6 +16,8 @@ from fake_registry import FakeRegistry
 from fake_source import FakeSource
 from rollback_world import MODEL, Model, approved, begun, frozen_at, move_to, released, serves
 
+LATER = {"model": "lending", "start": "2026-03-01T00:00:00+00:00", "end": "2026-03-08T00:00:00+00:00"}
+"""A window after everything."""
 __all__ = ["services"]  # a fixture by name
 NAN = float("nan")
 UNFIT = {
@@ -245,7 +247,7 @@ def test_d8_windows_of_the_old_version_prove_no_recovery(services: Services, reg
     world = released(services, registry, Model(), Model())
     incident = begun(world)
     assert serves(world, incident, "1")
-    shown = {"window": None, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "2", "call": None,
+    shown = {"window": LATER, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "2", "call": None,
              "headline": {}}  # fmt: skip
     respond.record(world, incident, EventKind.WINDOW_ASSESSED, shown, model=MODEL)
     assert watch.watch(world, SPEC) is None
@@ -274,7 +276,7 @@ def test_a_relapse_goes_back_by_the_same_rules(
     incident = begun(world)
     registry.register(MODEL, Model(), key="remedy", tags={}, example=None, metrics={})  # type: ignore[arg-type]
     move_to(world, "3", reason="promotion", incident=incident)
-    shown = {"window": None, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "3", "call": CALL,
+    shown = {"window": LATER, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "3", "call": CALL,
              "headline": {}}  # fmt: skip
     respond.record(world, incident, EventKind.WINDOW_ASSESSED, shown, model=MODEL)
     assert watch.watch(world, SPEC) == "relapsed"

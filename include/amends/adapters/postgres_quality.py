@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FLOATING = {"real", "double precision", "numeric"}
 """Types that have a NaN, which counts as null."""
 WHOLE = {"smallint", "integer", "bigint", "boolean"}
+AS_NUMBER = {"boolean": "::int", "real": "::float8"}
+"""Casts to what a window's rows are read as: a boolean as 0 or 1, a ``real`` with the value it has stored."""
 
 
 class CountingPostgresWindows(PostgresWindows):
@@ -55,7 +57,7 @@ def _aggregates(spec: "ModelSpec", log: _Log) -> "Iterator[tuple[tuple[str, str]
         nan = SQL(" AND {} <> 'NaN'").format(column) if log.kinds[name] in FLOATING else SQL("")
         yield (name, "filled"), SQL("count(*) FILTER (WHERE {} IS NOT NULL{})").format(column, nan)
     for name in _numbers(spec, log):
-        number = SQL("{}::int" if log.kinds[name] == "boolean" else "{}").format(Identifier(name))
+        number = SQL("{}" + AS_NUMBER.get(log.kinds[name], "")).format(Identifier(name))
         for end in ("min", "max"):
             term = SQL("{function}({column}) FILTER (WHERE {column} BETWEEN -{most} AND {most})")
             yield (name, end), term.format(function=SQL(end), column=number, most=Literal(LARGEST))
