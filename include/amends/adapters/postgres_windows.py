@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from amends.adapters.ahead import ahead
 from amends.adapters.copy_binary import NUMBERS, batches
 from amends.adapters.postgres.connection import connect
 from amends.domain.spec import ModelSpec
@@ -116,10 +117,8 @@ class PostgresWindows:
                 columns, log.table, log.where(window)
             )
             kinds = [log.sent_as(name) for name in spec.columns.all]
-            with connection.cursor() as cursor, cursor.copy(query) as copy:
-                yield from _parsed(
-                    _blocks(copy), _schema(spec, log), kinds, str(spec.source and spec.source.table)
-                )
+            with connection.cursor() as cursor, cursor.copy(query) as copy, ahead(_blocks(copy)) as blocks:
+                yield from _parsed(blocks, _schema(spec, log), kinds, str(spec.source and spec.source.table))
 
     def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
         """First and last event time there is, or None where the log is empty."""
