@@ -13,15 +13,20 @@ QUESTIONS = {
 }
 """What each part of a diagnosis asks."""
 THIRDS = ("first", "second", "last")
+MOST_PAIRS = 2
+"""Pairs of groups that are told of an attribute, those with most changed decisions; the evidence has all."""
 
 
 def reasons_of(document: Facts) -> list[str]:
-    """Tell a diagnosis: what regressed, where, since when, what decisions hang on; what was not answered."""
+    """Tell a diagnosis: what broke since when, what decisions hang on, where and how much was lost.
+
+    What an incident's own findings do not say comes first: people read the first lines.
+    """
     return [
-        *document["regressed"],
-        *_signature(document.get("signature"), document["versions"]),
         *(_fault(one) for one in document.get("faults", ())),
         *(_flips(one, document["versions"]["failing"]) for one in document.get("counterfactual", ())),
+        *_signature(document.get("signature"), document["versions"]),
+        *document["regressed"],
         *_examples(document.get("examples", ())),
         *(f"not answered: {QUESTIONS[name]} ({why})" for name, why in document["unanswered"].items()),
     ]
@@ -76,7 +81,8 @@ def _flips(answer: Facts, version: str | None) -> str:
         if itself
         else f"with the {through} that goes with another {attribute} (association {answer['tells']:.2f})"
     )
-    groups = "; ".join(_direction(one) for one in answer["by_group"] if one["changed"])
+    changed = sorted((one for one in answer["by_group"] if one["changed"]), key=lambda one: -one["changed"])
+    groups = "; ".join(_direction(one) for one in changed[:MOST_PAIRS])
     return f"{how}, {answer['changed']:.1%} [{low:.1%}, {high:.1%}] of {answer['rows']} decisions change" + (
         f": {groups}" if groups else ""
     )

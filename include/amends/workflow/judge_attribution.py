@@ -1,6 +1,7 @@
 """Finding on attribution: whether the scores still follow the inputs that they followed."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from amends.domain.findings import Category, Finding, Verdict
@@ -64,17 +65,22 @@ def judge_versions_attribution(
         return []
     policy = services.policy.overridden(spec.policy, f"model {spec.name!r}")
     inputs = _leading(spec, reference[1], current[1])
-    parts: list[Floats] = []
-    for version, (window, digest) in ((was, reference), (now, current)):
+
+    def ask(version: str, window: Window, digest: WindowDigest) -> "Floats | str":
         try:
             rows = spread_rows(services.source, spec, window, of=digest.rows, most=MOST_ASKED)
             score = services.registry.apart(services.registry.version(spec.name, version))
-            parts.append(reliance(score, rows.to_pandas(), inputs))
+            return reliance(score, rows.to_pandas(), inputs)
         except (ArtefactError, BadInput, Unavailable) as error:
-            return [
-                _blind(policy, Verdict.NO_DATA, f"version {version} was not asked: {error}", metric=ASKED)
-            ]
-    found = agreement_asked(inputs, *parts)
+            return f"version {version} was not asked: {error}"
+
+    with ThreadPoolExecutor(2) as pool:  # each version answers in a process of its own
+        answers = pool.submit(ask, was, *reference), pool.submit(ask, now, *current)
+    before, after = (one.result() for one in answers)
+    if isinstance(before, str) or isinstance(after, str):
+        refusal = before if isinstance(before, str) else str(after)
+        return [_blind(policy, Verdict.NO_DATA, refusal, metric=ASKED)]
+    found = agreement_asked(inputs, before, after)
     unjudged = _unjudged(policy, found)
     if unjudged:
         return [_blind(policy, Verdict.INCONCLUSIVE, unjudged, found.rows, metric=ASKED)]
