@@ -5,7 +5,7 @@ playbooks share. The response DAG reads both: a new file is a new branch of it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -73,16 +73,6 @@ def playbook_from_document(document: Any, where: str) -> Playbook:
         return _read(Reader(document, where, ""))
     except SpecError as error:
         raise PolicyError(str(error).replace("the README's model spec", "policies/playbooks")) from None
-
-
-def require_playbooks(known: Collection[str], named: Iterable[str], where: str) -> None:
-    """Refuse a policy that asks for a playbook nobody wrote. :raises PolicyError: it does."""
-    for name in named:
-        if name not in known:
-            raise PolicyError(
-                f"{where}: playbook {name!r} has no file in policies/playbooks. Write {name}.yaml, or run "
-                f"one of: {', '.join(sorted(known))}."
-            )
 
 
 def _read(top: Reader) -> Playbook:
