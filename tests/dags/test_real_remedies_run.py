@@ -161,17 +161,21 @@ def test_a_joined_market_is_retrained(walk: Callable[[str], Walk]) -> None:
 
 
 def test_grown_demand_is_recalibrated(walk: Callable[[str], Walk]) -> None:
-    """Bike sharing: decided as recalibrate; the log-loss on the newest fifth is about half of what it was."""
+    """Bike sharing: decided as recalibrate; the log-loss of the window's later half is halved.
+
+    The map was fitted to a part of these rows; on the newest fifth, which it was not, it is about half.
+    """
     from sklearn.metrics import log_loss
 
     done = walk("bike_2012_recalibrate")
     assert done.judged["blessed"], done.judged["reasons"]
     assert done.judged["candidate"]["method"] == "recalibrate"
-    rows = done.held_out("recalibrate")
-    old, new = (
-        log_loss(rows["label"], done.scores(v, rows)) for v in ("1", done.judged["candidate"]["version"])
-    )
-    assert new <= 0.55 * old
+    later = done.current.tail(len(done.current) // 2)
+    for rows, most in ((later, 0.5), (done.held_out("recalibrate"), 0.55)):
+        old, new = (
+            log_loss(rows["label"], done.scores(v, rows)) for v in ("1", done.judged["candidate"]["version"])
+        )
+        assert new <= most * old
     assert done.stopped_at_approval()
 
 
