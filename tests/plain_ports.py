@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
+import pyarrow as pa
 from amends.adapters.fairlearn_metrics import _refuse_open_failure
 from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.domain.findings import Finding
@@ -24,7 +25,8 @@ class PlainGate(GreatExpectationsGate):
             return super().check(*windows)
 
 
-def _broken(table: pd.DataFrame) -> tuple[set[int], set[int]]:
+def _broken(checks: dict[str, list[float]]) -> tuple[set[int], set[int]]:
+    table = pd.DataFrame(checks)
     failed = [
         ~((table["low"] <= table[name]) & (table[name] <= table["high"])) for name in ("value", "evidence")
     ]
@@ -43,8 +45,9 @@ RATES = {
 class PlainMetrics:
     """Rates by group from sums of counts."""
 
-    def by_group(self, table: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
-        """Rates per group, NaN where they have no row to rest on."""
+    def by_group(self, table: pa.Table, attributes: Sequence[str]) -> pa.Table:
+        """Rates per group, null where they have no row to rest on."""
+        table = table.to_pandas()
         _refuse_open_failure(table, attributes)
         label, said, count = (table[name] for name in ("label", "predicted_label", "count"))
         sums = table[list(attributes)].assign(
@@ -56,4 +59,5 @@ class PlainMetrics:
         for rate, (hits, base) in RATES.items():
             frame[rate] = (frame[hits] / frame[base]).where(frame[base] > 0)
         frame = frame[frame["count"] > 0].reset_index(drop=True)
-        return frame[[*attributes, *RATES, "count", "positives", "negatives", "selected"]]
+        kept = [*attributes, *RATES, "count", "positives", "negatives", "selected"]
+        return pa.Table.from_pandas(frame[kept], preserve_index=False)

@@ -220,10 +220,11 @@ class Mitigator(Protocol):
 class FairnessMetrics(Protocol):
     """Group metrics from a table of counts (Fairlearn)."""
 
-    def by_group(self, table: "pd.DataFrame", attributes: Sequence[str]) -> "pd.DataFrame":
+    def by_group(self, table: "pa.Table", attributes: Sequence[str]) -> "pa.Table":
         """Rates per group, from columns ``attributes``, ``label``, ``predicted_label`` and ``count``.
 
-        :returns: one row a group: ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``, ...
+        :returns: one row a group: ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``, ...;
+            a rate that has no row to rest on is null.
         :raises DataError: the table would make the library fail open (no 0/1 labels, nulls in an attribute).
         """
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from frames import CATEGORICAL, NUMERIC, SENSITIVE
 from goals import goal
 
@@ -85,8 +86,9 @@ def group_rates(pair: Pair) -> float:
     metrics = dict(zip(RATES, (selection_rate, true_positive_rate, false_positive_rate), strict=True))
     apart = 0.0
     for frame, digest in zip(pair.rows, pair.digests, strict=True):
-        counted = digest.contingency()
-        counted = counted.astype({"label": int, "predicted_label": int})
+        counted = pa.Table.from_pandas(
+            digest.contingency().to_pandas().astype({"label": int, "predicted_label": int})
+        )
         for attributes in [*([name] for name in SENSITIVE), SENSITIVE]:
             truth = MetricFrame(
                 metrics=metrics,
@@ -94,7 +96,7 @@ def group_rates(pair: Pair) -> float:
                 y_pred=frame["predicted"],
                 sensitive_features=frame[attributes],
             ).by_group
-            ours = FairlearnMetrics().by_group(counted, attributes).set_index(attributes)
+            ours = FairlearnMetrics().by_group(counted, attributes).to_pandas().set_index(attributes)
             gap = (ours.loc[truth.index, list(RATES)] - truth[list(RATES)]).abs().to_numpy()
             apart = max(apart, float(gap.max()))
     return apart

@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from amends.adapters.fairlearn_metrics import FairlearnMetrics
 from amends.measures.digests import WindowDigest
 from amends.measures.distances import jensen_shannon, wasserstein
@@ -101,8 +102,9 @@ def from_digests(stream: Stream, digests: list[WindowDigest]) -> Verdicts:
     for name in stream.categorical:
         apart = jensen_shannon(before.categorical[name], now.categorical[name])
         verdicts[f"drift of {name}"] = apart >= DISTANCE
-    table = now.contingency().astype({"label": int, "predicted_label": int})
-    rates = FairlearnMetrics().by_group(table, ["group0"])["selection_rate"]
+    table = now.contingency().to_pandas().astype({"label": int, "predicted_label": int})
+    found = FairlearnMetrics().by_group(pa.Table.from_pandas(table), ["group0"])
+    rates = found["selection_rate"].to_numpy()
     areas = [auc(one.scores[""]).value for one in digests]
     return {
         **verdicts,

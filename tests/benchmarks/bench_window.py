@@ -53,7 +53,7 @@ def test_intervals_need_no_rows(logs: Path) -> None:
     from amends.workflow.assess import digest_window
 
     digest = digest_window(load_spec(logs / "spec.yaml"), ParquetWindows(logs / "reference.parquet"), None)
-    taken = seconds(lambda: bootstrap(digest.contingency()))
+    taken = seconds(lambda: bootstrap(digest.contingency().to_pandas()))
     goal("P5", f"{RESAMPLES} resamples of all group rates", f"{taken:.2f} s", "<= 1 s beyond the counts",
          met=taken <= 1)  # fmt: skip
 

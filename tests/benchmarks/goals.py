@@ -31,19 +31,22 @@ def held(process):
         return 0
     return mine + sum(map(held, children))
 
+looked, *command = sys.argv[1:]
 begun, peak, ended = time.monotonic(), 0, 0
-process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-while not ended:
+process = os.posix_spawn(command[0], command, os.environ)
+while looked and not ended:
     time.sleep(0.02)
-    taken = time.monotonic() - begun
     peak = max(peak, held(process))
     ended, status, usage = os.wait4(process, os.WNOHANG)
+if not ended:
+    ended, status, usage = os.wait4(process, 0)
+taken = time.monotonic() - begun
 print(os.waitstatus_to_exitcode(status), taken, max(peak, usage.ru_maxrss))
 """
 """Runs a command. A small process, since Linux counts what its parent holds to a new process's peak, too.
 
-The peak is that of the command and of what it starts, together: Linux's own count of the largest of them, or
-more where looking every 20 ms found more (proportional set sizes: what two share counts once)."""
+The peak is Linux's own count of the largest process. Looked at every 20 ms, it is that of the command and of
+what it starts, together (proportional set sizes: what two share counts once); but looking takes time."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,14 @@ def table() -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
-def cost(*command: str, codes: tuple[int, ...] = (0,)) -> Cost:
-    """Run a command in a process of its own and measure it."""
+def cost(*command: str, codes: tuple[int, ...] = (0,), looked: bool = False) -> Cost:
+    """Run a command in a process of its own and measure it.
+
+    :param looked: whether to look at it while it runs, for the memory of what it starts.
+    """
     folders = os.pathsep.join([str(HERE), str(HERE.parents[1] / "include")])
     told = subprocess.run(
-        [sys.executable, "-S", "-c", LAUNCHER, *command],
+        [sys.executable, "-S", "-c", LAUNCHER, "looked" if looked else "", *command],
         env={**os.environ, "PYTHONPATH": folders},
         stdout=subprocess.PIPE,
         text=True,
@@ -93,10 +99,15 @@ def median(costs: list[Cost]) -> Cost:
 
 
 def check(folder: Path, reference: str, current: str, *more: str) -> Cost:
-    """`amends check` of two windows in a folder; its document goes to the file ``out`` there."""
+    """`amends check` of two windows in a folder, once for the time and once for the memory.
+
+    Its document goes to the file ``out`` there.
+    """
     windows = ["--reference", str(folder / reference), "--current", str(folder / current)]
     command = ["check", "--spec", str(folder / "spec.yaml"), *windows, "--json", *more]
-    return cost(sys.executable, "-c", QUIETLY, str(folder / "out"), *command, codes=(0, 1))
+    program = [sys.executable, "-c", QUIETLY, str(folder / "out"), *command]
+    taken, held = (cost(*program, codes=(0, 1), looked=looked) for looked in (False, True))
+    return Cost(taken.seconds, held.megabytes)
 
 
 def document(folder: Path) -> dict[str, object]:

@@ -29,7 +29,7 @@ def rates(names: tuple[str, ...]) -> pd.DataFrame:
     model = spec(favourable_label=0, columns=columns)
     window = coded(model, digest_window(model, ParquetWindows(CASE / "current.parquet"), None))
     groups = grouped(window, names, 100)
-    table = FairlearnMetrics().by_group(groups.table, (GROUP,))
+    table = FairlearnMetrics().by_group(groups.table, (GROUP,)).to_pandas()
     return table.assign(name=[groups.names[i] for i in table[GROUP]]).set_index("name")
 
 

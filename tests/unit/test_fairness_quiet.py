@@ -22,9 +22,9 @@ CELLS = (("1", "1"), ("1", "0"), ("0", "1"), ("0", "0"))
 class Counting:
     """Rates as plain divisions: Fairlearn's are equal (test_fairness_metrics), and a hundred times slower."""
 
-    def by_group(self, table: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
+    def by_group(self, table: pa.Table, attributes: Sequence[str]) -> pa.Table:
         """Rates per group."""
-        wide = table.pivot_table(
+        wide = table.to_pandas().pivot_table(
             index=list(attributes), columns=["label", "predicted_label"], values="count", fill_value=0
         )
         tp, fn, fp, tn = (wide.get((int(a), int(b)), pd.Series(0, wide.index)) for a, b in CELLS)
@@ -36,7 +36,7 @@ class Counting:
         }
         columns = {name: hits / rows for name, (hits, _, rows) in parts.items()}
         columns |= {base: rows.astype(int) for _, base, rows in parts.values()}
-        return pd.DataFrame(columns).reset_index()
+        return pa.Table.from_pandas(pd.DataFrame(columns).reset_index(), preserve_index=False)
 
 
 @cache

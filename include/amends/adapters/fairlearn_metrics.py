@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import pyarrow as pa
 
 PENDING = -1
 """Label of rows whose outcome has not arrived."""
@@ -29,8 +30,8 @@ class FairlearnMetrics:
         """Take what calls a function where Fairlearn is loaded."""
         self._ask = ask
 
-    def by_group(self, table: "pd.DataFrame", attributes: "Sequence[str]") -> "pd.DataFrame":
-        """Rates per group; a rate that has no row to rest on is NaN.
+    def by_group(self, table: "pa.Table", attributes: "Sequence[str]") -> "pa.Table":
+        """Rates per group; a rate that has no row to rest on is null.
 
         :param table: ``attributes``, ``label`` (0, 1, or -1: pending), ``predicted_label`` (0, 1), ``count``.
         :returns: one row a group: the attributes, ``selection_rate``, ``true_positive_rate``,
@@ -38,20 +39,22 @@ class FairlearnMetrics:
             rows ``positives``, ``negatives`` and ``selected``.
         :raises DataError: the table would make Fairlearn fail open.
         """
-        _refuse_open_failure(table, attributes)
-        found: pd.DataFrame = self._ask(rates, table[table["count"] > 0], list(attributes))
-        return found
+        return self._ask(rates, table, list(attributes))
 
 
-def rates(table: "pd.DataFrame", groups: list[str]) -> "pd.DataFrame":
-    """Let Fairlearn compute the rates of a table that it can be given."""
-    parts = _parts(table)
+def rates(counted: "pa.Table", groups: list[str]) -> "pa.Table":
+    """Let Fairlearn compute the rates. :raises DataError: the table would make it fail open."""
+    import pyarrow as pa
+
+    table: pd.DataFrame = counted.to_pandas()
+    _refuse_open_failure(table, groups)
+    parts = _parts(table[table["count"] > 0])
     frame = _shares(parts, groups)
     for rate, base in BASES.items():
         counts = parts[rate].groupby(groups)["count"].sum()
         frame[base] = counts.reindex(frame.index).fillna(0).astype("int64")
         frame[rate] = frame[rate].where(frame[base] > 0) if rate in frame else float("nan")
-    return frame[[*BASES, *BASES.values()]].reset_index()
+    return pa.Table.from_pandas(frame[[*BASES, *BASES.values()]].reset_index(), preserve_index=False)
 
 
 def _parts(table: "pd.DataFrame") -> "dict[str, pd.DataFrame]":

@@ -17,8 +17,6 @@ from amends.measures.quality_record import LIMITS, Check
 from amends.ports import Ask, here
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from amends.domain.policy import Policy
     from amends.measures.digests import WindowDigest
 
@@ -54,27 +52,24 @@ def _verdict(row: int | None, by_value: set[int], by_evidence: set[int]) -> Verd
     return Verdict.INCONCLUSIVE if row in by_value else Verdict.PASS
 
 
-def profile_table(checks: Sequence[Check]) -> "pd.DataFrame":
+def profile_table(checks: Sequence[Check]) -> dict[str, list[float]]:
     """Lay the checks out, a row each: ``low <= value <= high`` and ``low <= evidence <= high`` must hold."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "value": [check.value for check in checks],
-            "evidence": [check.proven for check in checks],
-            "low": [check.low for check in checks],
-            "high": [check.high for check in checks],
-        }
-    )
+    return {
+        "value": [check.value for check in checks],
+        "evidence": [check.proven for check in checks],
+        "low": [check.low for check in checks],
+        "high": [check.high for check in checks],
+    }
 
 
-def broken(table: "pd.DataFrame") -> tuple[set[int], set[int]]:
+def broken(table: dict[str, list[float]]) -> tuple[set[int], set[int]]:
     """Let Great Expectations judge the profile.
 
     :returns: rows whose value breaks a limit, and rows whose evidence breaks one.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
+    import pandas as pd
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     settings = DataContextConfig(
@@ -84,7 +79,7 @@ def broken(table: "pd.DataFrame") -> tuple[set[int], set[int]]:
     )
     context = gx.get_context(mode="ephemeral", project_config=settings)
     asset = context.data_sources.add_pandas("profile").add_dataframe_asset("checks")
-    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": table})
+    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": pd.DataFrame(table)})
     expectation = gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB
     failed = {
         name: {

@@ -141,16 +141,16 @@ class _Readers:
         )
         self._idle: SimpleQueue[pq.ParquetFile] = SimpleQueue()
 
-    def column(self, groups: "Sequence[int]", name: str) -> "pa.ChunkedArray":
-        """Decode a column of some row groups. :raises DataError: its pages are damaged."""
+    @contextmanager
+    def lent(self) -> "Iterator[pq.ParquetFile]":
+        """Lend a reader. :raises DataError: what was read with it is damaged."""
         with _told(self._path):
             try:
                 reader = self._idle.get_nowait()
             except Empty:
                 reader = self._open()
-            column = reader.read_row_groups(groups, columns=[name], use_threads=False).column(0)
+            yield reader
         self._idle.put(reader)
-        return column
 
     def close(self) -> None:
         """Close the readers."""
@@ -172,8 +172,15 @@ class _Part:
         return self.readers.schema
 
     def column(self, name: str) -> "pa.ChunkedArray":
-        """Decode one column."""
-        return self.readers.column(self.groups, name)
+        """Decode one column. :raises DataError: its pages are damaged."""
+        with self.readers.lent() as reader:
+            return reader.read_row_groups(self.groups, columns=[name], use_threads=False).column(0)
+
+    def slices(self, name: str, rows: int) -> "Iterator[pa.Array]":
+        """Decode one column, so many rows at a time. :raises DataError: its pages are damaged."""
+        with self.readers.lent() as reader:
+            for batch in reader.iter_batches(rows, row_groups=self.groups, columns=[name], use_threads=False):
+                yield batch.column(0)
 
 
 @dataclass(frozen=True, slots=True)

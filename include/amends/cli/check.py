@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.sparing import put_off, unsearched
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -66,19 +68,19 @@ def check(
 
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
-    _spare_memory()
-    from amends.cli.loading import CHECK, PAGE, rules_for
+    _spare()
+    with unsearched():
+        from amends.adapters.fairlearn_metrics import FairlearnMetrics
+        from amends.adapters.files import load_spec
+        from amends.adapters.great_expectations import GreatExpectationsGate
+        from amends.cli.loading import CHECK, PAGE, rules_for
+        from amends.workflow.assess import assess
 
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
     many = _bytes_of(reference + current) > MANY_BYTES
     with _asking(*PAGE, wanted=bool(out) and not many) as draw:
         with _asking(*CHECK, wanted=not many) as ask:
-            from amends.adapters.fairlearn_metrics import FairlearnMetrics
-            from amends.adapters.files import load_spec
-            from amends.adapters.great_expectations import GreatExpectationsGate
-            from amends.workflow.assess import assess
-
             model = load_spec(spec)
             rules = rules_for(model, policy)
             before = read_window(model, reference)
@@ -97,7 +99,7 @@ def digest(spec: Spec, data: Data, out: Digest, *, like: Like = None) -> None:
 
     Example: amends digest --spec model.yaml --data july.parquet --like june.digest --out july.digest
     """
-    _spare_memory()
+    _spare()
     from amends.adapters.files import load_spec, read_digest, write_digest
 
     made = read_window(load_spec(spec), data, read_digest(like) if like else None)
@@ -127,11 +129,12 @@ def _bytes_of(given: list[str]) -> int:
     return ParquetWindows(*paths).size()
 
 
-def _spare_memory() -> None:
+def _spare() -> None:
     for setting, value in SPARING.items():
         os.environ.setdefault(setting, value)
     from amends.measures.memory import share
 
+    put_off()
     share()
 
 

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import LazyLoader
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from amends.cli.sparing import put_off, roomy, unsearched, without
 from amends.errors import Unavailable
 from amends.ports import Ask, here
 
@@ -33,10 +32,8 @@ CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
 PAGE = ("evidently.presets", "evidently.legacy.renderers.html_widgets")
 """What draws the page: three seconds of imports."""
-SHARED = ("pandas", "amends.adapters.great_expectations", "amends.adapters.fairlearn_metrics")
-"""What both processes need: loaded before there are two, it is loaded once."""
-SPARED = frozenset({"altair"})
-"""What they import for charts that nobody here draws: it is loaded when it is first used."""
+SPARABLE = {"great_expectations": ("sqlalchemy", "google")}
+"""What a vendor imports where it is there, for sources and clouds that nobody here asks it about."""
 
 
 @contextmanager
@@ -51,8 +48,6 @@ def beside(*names: str) -> Iterator[Ask]:
     if all(name in sys.modules for name in names):
         yield here
         return
-    for name in SHARED:
-        import_module(name)
     forked = _alone()
     context: Any = get_context("fork" if forked else "spawn")
     ours, theirs = context.Pipe()
@@ -99,19 +94,23 @@ def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *argum
     return answer
 
 
+def _import(names: Sequence[str]) -> None:
+    put_off()
+    for name in names:
+        try:
+            with without(*SPARABLE.get(name, ())):
+                import_module(name)
+        except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
+            break
+
+
+@roomy
 def _serve(mine: "Connection", theirs: "Connection", names: Sequence[str]) -> None:
     """Import, then answer until the other side is gone."""
     theirs.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side ends this one
-    gc.disable()  # what an import makes is there to stay: searching it takes a quarter of the time
-    sys.meta_path.insert(0, _Spared)
-    for name in names:
-        try:
-            import_module(name)
-        except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
-            break
-    gc.freeze()
-    gc.enable()
+    with unsearched():
+        _import(names)
     while True:
         try:
             question = mine.recv_bytes()
@@ -122,16 +121,3 @@ def _serve(mine: "Connection", theirs: "Connection", names: Sequence[str]) -> No
             mine.send((function(*arguments), None))
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked
             mine.send((None, error))
-
-
-class _Spared:
-    """Finds the modules of SPARED, and puts off what is in them."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        """Find a module as Python does; None for all that are not spared."""
-        del target
-        found = PathFinder.find_spec(name, path) if name in SPARED else None
-        if found and found.loader:
-            found.loader = LazyLoader(found.loader)
-        return found

@@ -52,6 +52,10 @@ class Hours:
         """Rows by hour."""
         return self._counted(self.place)
 
+    def part(self, rows: slice) -> "Hours":
+        """The hours of some rows that follow each other."""
+        return Hours(slots=self.slots, place=self.place[rows])
+
     def flagged(self, flag: npt.NDArray[np.bool_]) -> Counts:
         """Rows by hour in which a flag is set."""
         return self._counted(self.place[flag])

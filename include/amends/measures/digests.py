@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
 from amends.domain.canonical import digest_of_unmade, made
 from amends.domain.spec import ModelSpec
@@ -99,17 +100,17 @@ class WindowDigest:
         """Content digest of the canonical document."""
         return digest_of_unmade(self._document())
 
-    def contingency(self) -> "pd.DataFrame":
+    def contingency(self) -> pa.Table:
         """Rows counted (``count``) by ``dimensions``: version, sensitive attributes, label, prediction."""
-        import pandas as pd  # noqa: PLC0415 - half a second that only some callers need
-
         keys = sorted(self.table, key=_order)
-        frame = pd.DataFrame(keys, columns=list(self.dimensions), dtype=object)
-        return frame.assign(count=np.array([self.table[key] for key in keys], dtype=np.int64))
+        columns = {
+            name: pa.array([key[i] for key in keys], pa.string()) for i, name in enumerate(self.dimensions)
+        }
+        return pa.table({**columns, "count": pa.array([self.table[key] for key in keys], pa.int64())})
 
     def representative(self, n: int = 10_000) -> "pd.DataFrame":
         """At most n rows whose every single column is distributed as in the window; not jointly."""
-        import pandas as pd  # noqa: PLC0415 - as above
+        import pandas as pd  # noqa: PLC0415 - half a second that only some callers need
 
         n = min(n, self.rows)
         columns: dict[str, Any] = {}

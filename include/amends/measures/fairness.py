@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
+from amends.measures.arrow import Counts
 from amends.measures.counting import OTHER
 from amends.measures.digests import WindowDigest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PENDING = -1
 """Label of rows whose outcome has not arrived."""
@@ -32,19 +32,24 @@ TRUTHS = {"True": "1", "1.0": "1", "False": "0", "0.0": "0"}
 class Coded:
     """A window's table of counts with decisions and labels as 1, 0 and (label) -1: pending.
 
+    ``attributes``: by sensitive attribute the level of each entry of the table, None where none is recorded.
     ``undecided``: rows without a decision of a known class, which are left out.
     ``problem``: why the labels cannot be used; empty where they can.
     """
 
-    frame: "pd.DataFrame"
+    attributes: Mapping[str, list[str | None]]
+    label: Counts
+    predicted: Counts
+    count: Counts
     undecided: int
     problem: str
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Grouped:
-    """Counts of one attribute or intersection: ``table`` by ``group`` (a number), label, predicted label.
+    """Counts of one attribute or intersection.
 
+    ``table``: ``count`` by ``group`` (a number), ``label`` and ``predicted_label``.
     ``names``: the groups that are compared, by number. ``small``: other groups of at least
     :data:`SMALL_CELL` rows. ``uncompared``: large groups past :data:`MOST_GROUPS`, or of levels that the
     digest does not tell apart. ``hidden``: whether there are groups of fewer rows. ``unrecorded``: the share
@@ -52,7 +57,7 @@ class Grouped:
     and those with a group, by what a rate rests on.
     """
 
-    table: "pd.DataFrame"
+    table: pa.Table
     names: tuple[str, ...]
     small: tuple[str, ...]
     uncompared: int
@@ -84,25 +89,31 @@ def coded(spec: ModelSpec, window: WindowDigest) -> Coded:
 
     :raises DataError: the decisions are not of the classes that the spec and the labels speak of.
     """
-    frame = window.contingency()
-    frame = frame[frame["predicted_label"].notna()]
-    classes = _classes(spec, frame)
-    strange, why = _strange(frame, "predicted_label", classes)
+    table = window.contingency()
+    table = table.filter(table["predicted_label"].is_valid())
+    classes = _classes(spec, table)
+    strange, why = _strange(table, "predicted_label", classes)
     if why:
         raise DataError(f"{why}. Correct columns.predicted_label or favourable_label in the spec.")
-    undecided = int(frame.loc[strange, "count"].sum())
-    frame = frame[~strange].copy()
-    strange, why = _strange(frame, "label", classes)
-    known = frame["label"].notna() & ~strange
+    undecided = int(table["count"].to_numpy()[strange].sum())
+    table = table.filter(pa.array(~strange))
+    strange, why = _strange(table, "label", classes)
     positive = "1" if classes == {"0", "1"} else favourable(spec)
-    frame["predicted_label"] = (frame["predicted_label"] == positive).astype(int)
-    frame["label"] = (frame["label"] == positive).astype(int).where(known, PENDING)
-    return Coded(frame=frame, undecided=undecided, problem=why)
+    said, true = (
+        np.array([level == positive for level in table[name].to_pylist()], np.int64)
+        for name in ("predicted_label", "label")
+    )
+    known = table["label"].is_valid().to_numpy() & ~strange
+    return Coded(
+        attributes={name: table[name].to_pylist() for name in spec.columns.sensitive},
+        label=np.where(known, true, PENDING), predicted=said,
+        count=table["count"].to_numpy(), undecided=undecided, problem=why,
+    )  # fmt: skip
 
 
-def _classes(spec: ModelSpec, frame: "pd.DataFrame") -> set[str]:
+def _classes(spec: ModelSpec, table: pa.Table) -> set[str]:
     """The two classes of a binary task; of several classes those that are decided or recorded."""
-    good, (said, true) = favourable(spec), (_counted(frame, name) for name in ("predicted_label", "label"))
+    good, (said, true) = favourable(spec), (_levels(table, name) for name in ("predicted_label", "label"))
     if spec.task != "binary_classification":
         found = {*said, *true}
         if found and good not in found:
@@ -116,16 +127,27 @@ def _classes(spec: ModelSpec, frame: "pd.DataFrame") -> set[str]:
     return {good, *others[:1]}
 
 
-def _counted(frame: "pd.DataFrame", name: str) -> list[str]:
+def _levels(table: pa.Table, name: str) -> list[str]:
     """The levels of a column, most frequent first."""
-    counts: Mapping[str, int] = frame.dropna(subset=[name]).groupby(name)["count"].sum().to_dict()
+    counts = _sizes(table[name].to_pylist(), table["count"].to_numpy())
+    counts.pop(None, None)
     return sorted(counts, key=lambda level: (-counts[level], level))
 
 
-def _strange(frame: "pd.DataFrame", name: str, classes: set[str]) -> tuple["pd.Series", str]:
-    """Rows whose value is of no known class, and a reason where they are too many to be slips."""
-    strange = frame[name].notna() & ~frame[name].isin(classes)
-    share = frame.loc[strange, "count"].sum() / max(frame.loc[frame[name].notna(), "count"].sum(), 1)
+def _sizes(keys: Sequence[Any], counts: Counts) -> dict[Any, int]:
+    """Rows by key."""
+    sizes: dict[Any, int] = {}
+    for key, n in zip(keys, counts.tolist(), strict=True):
+        sizes[key] = sizes.get(key, 0) + n
+    return sizes
+
+
+def _strange(table: pa.Table, name: str, classes: set[str]) -> tuple[npt.NDArray[np.bool_], str]:
+    """Entries whose value is of no known class, and a reason where they are too many to be slips."""
+    values, counts = table[name].to_pylist(), table["count"].to_numpy()
+    there = np.array([value is not None for value in values], bool)
+    strange = there & ~np.array([value in classes for value in values], bool)
+    share = counts[strange].sum() / max(counts[there].sum(), 1)
     if share <= STRAY:
         return strange, ""
     known = " and ".join(repr(one) for one in sorted(classes)[:2])
@@ -137,22 +159,18 @@ def grouped(window: Coded, names: tuple[str, ...], least: float) -> Grouped:
 
     The overflow of levels past those that a digest keeps is many groups in one, and is none.
     """
-    recorded = window.frame.dropna(subset=list(names))
-    keys = list(recorded[list(names)].itertuples(index=False, name=None))
-    sizes: dict[tuple[str, ...], int] = {}
-    for key, n in zip(keys, recorded["count"].tolist(), strict=True):
-        sizes[key] = sizes.get(key, 0) + n
+    keys = list(zip(*(window.attributes[name] for name in names), strict=True))
+    recorded = np.array([None not in key for key in keys], bool)
+    sizes = {key: n for key, n in _sizes(keys, window.count).items() if None not in key}
     ranked = sorted(sizes, key=lambda key: (-sizes[key], key))
     large = sorted([key for key in ranked if sizes[key] >= least and OTHER not in key][:MOST_GROUPS])
     number = {key: i for i, key in enumerate(large)}
-    place = np.array([number.get(key, -1) for key in keys], dtype=np.int64)
-    table = recorded.assign(**{GROUP: place})[place >= 0]
     told = [key for key in ranked if SMALL_CELL <= sizes[key] < least and OTHER not in key]
     others = [key for key in ranked if sizes[key] >= least and key not in number]
-    both = _bases(window.frame), _bases(recorded)
+    both = _bases(window, np.ones(len(keys), bool)), _bases(window, recorded)
     missing = both[0]["count"] - both[1]["count"]
     return Grouped(
-        table=table.groupby([GROUP, "label", "predicted_label"], as_index=False)["count"].sum(),
+        table=_table(window, np.array([number.get(key, -1) for key in keys], np.int64)),
         names=tuple(" & ".join(key) for key in large),
         small=tuple(sorted(" & ".join(key) for key in told)),
         uncompared=len(others),
@@ -162,21 +180,33 @@ def grouped(window: Coded, names: tuple[str, ...], least: float) -> Grouped:
     )
 
 
-def _bases(frame: "pd.DataFrame") -> dict[str, int]:
+def _table(window: Coded, group: Counts) -> pa.Table:
+    """Rows by group (entries of a group under 0 are left out), label and decision."""
+    kept = group >= 0
+    found = _sizes(
+        list(zip(*(one[kept].tolist() for one in (group, window.label, window.predicted)), strict=True)),
+        window.count[kept],
+    )
+    rows = [(*key, found[key]) for key in sorted(found)]
+    named = (GROUP, "label", "predicted_label", "count")
+    return pa.table({name: pa.array([row[i] for row in rows], pa.int64()) for i, name in enumerate(named)})
+
+
+def _bases(window: Coded, kept: npt.NDArray[np.bool_]) -> dict[str, int]:
     """Rows by what a rate may rest on."""
-    label = frame["label"]
+    label, count = window.label[kept], window.count[kept]
     parts = {
-        "count": label.notna(),
+        "count": label >= PENDING,
         "labelled": label != PENDING,
         "positives": label == 1,
         "negatives": label == 0,
-        "selected": (label != PENDING) & (frame["predicted_label"] == 1),
+        "selected": (label != PENDING) & (window.predicted[kept] == 1),
     }
-    return {name: int(frame.loc[rows, "count"].sum()) for name, rows in parts.items()}
+    return {name: int(count[rows].sum()) for name, rows in parts.items()}
 
 
-def stacked(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
+def stacked(tables: Sequence[pa.Table]) -> pa.Table:
     """Several tables of :class:`Grouped` as one, with the number of each as ``where``."""
-    import pandas as pd  # noqa: PLC0415 - half a second that only some callers need
-
-    return pd.concat([table.assign(**{WHERE: at}) for at, table in enumerate(tables)], ignore_index=True)
+    return pa.concat_tables(
+        table.append_column(WHERE, pa.array(np.full(table.num_rows, at))) for at, table in enumerate(tables)
+    )

@@ -41,6 +41,18 @@ class Piece:
         """One column. :raises DataError: its texts are not UTF-8."""
         return _readable(name, self.source.column(name)) if name in self.types else pa.nulls(self.rows)
 
+    def slices(self, name: str) -> Iterator[pa.Array]:
+        """One column, SLICE rows after SLICE rows: from a source that can, none is decoded before its turn.
+
+        :raises DataError: its texts are not UTF-8.
+        """
+        decoded = getattr(self.source, "slices", None)
+        if decoded and name in self.types:
+            yield from (_readable(name, part) for part in decoded(name, SLICE))
+            return
+        column = self.column(name)
+        yield from (column.slice(at, SLICE) for at in range(0, self.rows, SLICE))
+
 
 def _readable(name: str, column: pa.Array) -> pa.Array:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type

@@ -90,9 +90,10 @@ def numeric_cells(name: str, reference: Floats, current: Floats) -> tuple[Condit
     return Condition(name, (*ends, MISSING)), codes.astype(np.int32)
 
 
-def level_cells(name: str, reference: pa.Array, current: pa.Array) -> tuple[Condition, Codes]:
+def level_cells(name: str, reference: pa.ChunkedArray, current: pa.ChunkedArray) -> tuple[Condition, Codes]:
     """Give each level of a categorical column a cell, in alphabetical order; missing is the last one."""
-    both = pa.chunked_array([reference, current], pa.string()).combine_chunks().dictionary_encode()
+    both = pa.chunked_array([*reference.chunks, *current.chunks], pa.string())
+    both = both.combine_chunks().dictionary_encode()
     names = both.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
     place = np.empty(len(names) + 1, np.int32)

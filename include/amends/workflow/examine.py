@@ -181,7 +181,7 @@ def _paired(spec: ModelSpec, rows: pa.Table, window: Window, before: Floats, now
             cells.append(numeric_cells(name, as_floats(rows.column(name))[0], np.zeros(0)))
         else:
             levels = mask_levels(as_levels(rows.column(name))).cast(pa.string())
-            cells.append(level_cells(name, levels, pa.array([], pa.string())))
+            cells.append(level_cells(name, pa.chunked_array([levels]), pa.chunked_array([], pa.string())))
     n = rows.num_rows
     return Paired(
         before, now, np.clip((since * THIRDS).astype(np.int64), 0, THIRDS - 1), np.arange(n) % 2,

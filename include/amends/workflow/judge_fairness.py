@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as numbers
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
@@ -29,9 +32,6 @@ from amends.measures.performance import two_sided
 from amends.ports import FairnessMetrics
 from amends.workflow.group_gaps import PAIR, REPORTED, Asked, finding, judge_change, judge_standing, too_few
 from amends.workflow.judge_group_errors import judge_group_errors
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEVER = 1.0
 """A limit on a gap in rates that no gap exceeds: the gap is reported and raises nothing."""
@@ -170,7 +170,7 @@ def _rated(
     for names, *pair in counted:
         rates = []
         for groups, window in zip(pair, windows, strict=True):
-            mine = frame[frame[WHERE] == next(at)] if frame is not None and groups.names else None
+            mine = frame.filter(pc.equal(frame[WHERE], next(at))) if frame and groups.names else None
             found = _shares(spec, groups.names, mine)
             found["calibration"] = group_calibration(spec, window.digest, names).among(groups.names)
             rates.append(found)
@@ -178,16 +178,16 @@ def _rated(
     return sets
 
 
-def _shares(spec: ModelSpec, groups: Sequence[str], frame: "pd.DataFrame | None") -> dict[str, GroupMeasure]:
+def _shares(spec: ModelSpec, groups: Sequence[str], frame: pa.Table | None) -> dict[str, GroupMeasure]:
     """Rates by group as shares of counts; the selection rate is that of the favourable decision."""
     if frame is None:
         return dict.fromkeys((one.key for one in METRICS), NOBODY)
-    names = [groups[i] for i in frame[GROUP]]
+    names = [groups[i] for i in frame[GROUP].to_pylist()]
     found = {}
     for one in METRICS:
-        if one.key in frame:
+        if one.key in frame.column_names:
             rows = frame[one.base].to_numpy()
-            hits = (frame[one.key].fillna(0.0).to_numpy() * rows).round()
+            hits = (frame[one.key].fill_null(0.0).to_numpy() * rows).round()
             flipped = one.key == "selection_rate" and favourable(spec) == "0"
             found[one.key] = shares(names, rows - hits if flipped else hits, rows)
     found["false_negative_rate"] = found["true_positive_rate"].complement()

@@ -1,0 +1,71 @@
+"""Imports that cost more than they bring: put off until they are used, or left out."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import FunctionType
+from typing import TypeVar
+
+PUT_OFF = frozenset({"altair", "jsonschema", "mistune", "numpy.f2py", "numpy.testing"})
+"""Imported by numpy, scipy and the vendors, and used by nobody here: charts, schemas, Fortran, tests."""
+SLOTS = 70_000
+"""Half a megabyte of frames: see :func:`roomy`."""
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def put_off() -> None:
+    """Load the modules of PUT_OFF when something in them is first used, from now on."""
+    if _PutOff not in sys.meta_path:
+        sys.meta_path.insert(0, _PutOff)
+
+
+@contextmanager
+def unsearched() -> Iterator[None]:
+    """Import without searches for garbage: what an import makes is there to stay, and they take a tenth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Import what is imported here as if some packages, which it can do without, were not installed."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+def roomy(function: F) -> F:
+    """Give what a function calls one large piece of memory for its frames.
+
+    CPython keeps frames in pieces of 16 KiB, and takes and gives one back whenever the calls go deeper than
+    it holds. Imports, which lie a hundred deep, do so tens of thousands of times, for a tenth of their time.
+    A frame that says it needs more gets a larger piece, and leaves what it does not use to those it calls.
+    """
+    if isinstance(function, FunctionType):
+        function.__code__ = function.__code__.replace(co_stacksize=SLOTS)
+    return function
+
+
+class _PutOff:
+    """Finds the modules of PUT_OFF, and puts off what is in them."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """Find a module as Python does; None for all that are not put off."""
+        del target
+        found = PathFinder.find_spec(name, path) if name in PUT_OFF else None
+        if found and found.loader:
+            found.loader = LazyLoader(found.loader)
+        return found

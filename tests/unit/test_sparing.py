@@ -1,0 +1,80 @@
+"""Imports that are put off, left out, or made quicker change nothing else."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+from amends.cli.sparing import SLOTS, roomy, unsearched, without
+
+PUT_OFF = """
+import sys
+from importlib.util import _LazyModule
+from amends.cli.sparing import put_off
+put_off()
+import numpy.testing
+print(type(sys.modules["numpy.testing"]) is _LazyModule)
+numpy.testing.assert_equal(1, 1)
+print(type(sys.modules["numpy.testing"]) is _LazyModule)
+"""
+JUDGED = """
+import sys
+from amends.adapters.great_expectations import broken
+from amends.cli.loading import SPARABLE
+from amends.cli.sparing import put_off, without
+put_off()
+with without(*SPARABLE["great_expectations"]):
+    import great_expectations
+table = {"value": [1.0, 5.0], "evidence": [1.0, 1.0], "low": [0.0, 0.0], "high": [2.0, 2.0]}
+print(broken(table), "sqlalchemy" in sys.modules)
+import sqlalchemy
+"""
+
+
+def run(program: str) -> list[str]:
+    """What a program prints, in a process of its own."""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()
+
+
+def test_what_is_put_off_is_there_when_it_is_used() -> None:
+    """A module of the list is empty after its import, and whole at the first use."""
+    assert run(PUT_OFF) == ["True", "False"]
+
+
+def test_great_expectations_judges_without_what_it_can_spare() -> None:
+    """The one value beyond its limit is found; a package that was left out can be imported afterwards."""
+    assert run(JUDGED) == ["({1}, set()) False"]
+
+
+def test_a_package_is_left_out_for_a_while_only() -> None:
+    """Inside it cannot be imported, afterwards it can; one that is loaded already stays."""
+    sys.modules.pop("colorsys", None)
+    with without("colorsys", "os"):
+        with pytest.raises(ImportError):
+            import colorsys
+        import os
+
+        assert os is sys.modules["os"]
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_garbage_is_searched_for_again_after_the_imports() -> None:
+    """Also where one of them fails."""
+    with pytest.raises(ImportError), unsearched():
+        import no_such_module_at_all  # noqa: F401
+    assert gc.isenabled()
+    gc.unfreeze()
+
+
+def test_a_roomy_function_does_what_it_did() -> None:
+    """Arguments, defaults and results are as they were; only its frame asks for more."""
+
+    @roomy
+    def added(a: int, *, b: int = 2) -> int:
+        return a + b
+
+    assert (added(1), added(1, b=5)) == (3, 6)
+    assert added.__code__.co_stacksize == SLOTS
