@@ -141,30 +141,17 @@ def _lines(said: dict[str, Any]) -> list[str]:
 
 def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str) -> "Services":
     """The ports that a trial needs; what it does not need is never called."""
-    from amends.adapters.evidently import EvidentlyReporter
-    from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.fairlearn_mitigation import FairlearnMitigator
-    from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.adapters.imputation import TreeImputer
+    from amends.adapters.bundle import bundle
     from amends.adapters.mlflow_registry import MlflowRegistry
     from amends.adapters.postgres import PostgresLedger
-    from amends.adapters.training import FunctionTrainer
     from amends.cli.loading import rules_for
     from amends.measures.trial_rows import shadow_spec
-    from amends.ports import Services
 
-    policy = rules_for(model, os.environ.get("AMENDS_POLICY"))
-    return Services(
+    return bundle(
+        rules_for(model, os.environ.get("AMENDS_POLICY")),
         ledger=PostgresLedger(dsn),
         registry=MlflowRegistry(registry),
         source=_source(model, log or dsn),
-        quality=GreatExpectationsGate(policy),
-        fairness=FairlearnMetrics(),
-        reporter=EvidentlyReporter(),
-        trainer=FunctionTrainer(),
-        imputer=TreeImputer(),
-        mitigator=FairlearnMitigator(),
-        policy=policy,
         shadow=_source(shadow_spec(model), log or dsn),
     )
 
