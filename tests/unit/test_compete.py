@@ -1,7 +1,7 @@
 """Remedies judged beside one another, and the champion by itself, on a small credit model in memory."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -33,14 +33,8 @@ from remedy_story import (
     serving,
     train,
 )
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_revalidation_is_the_whole_gate_on_what_serves() -> None:

@@ -1,6 +1,5 @@
 """The diagnosis of an incident on its frozen rows, with faults that were planted by hand."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +22,8 @@ from amends.workflow.diagnose import diagnose, told
 from amends.workflow.examine import example_rows
 from fake_source import FakeSource
 from remedy_story import DOCUMENT, REFERENCE, WINDOW, healthy, services, serving
-from threadpoolctl import threadpool_limits
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPEC = spec_from_document(
     {
@@ -37,13 +37,6 @@ SPEC = spec_from_document(
 )
 INCIDENT = "credit-1"
 ONSET = WINDOW.start + timedelta(days=7)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 class Rule:
