@@ -22,10 +22,12 @@ from amends.domain.window import Window
 from amends.errors import LedgerError
 from amends.measures.scoring import decide, scorer_of
 from amends.ports import Services
+from amends.stack.identity import Identity
 from amends.workflow import monitor, respond
 from amends.workflow.replay import replay
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
+from stack_home import stack
 
 SPEC = load_spec(Path(__file__).parents[2] / "include" / "models" / "lending.yaml")
 WINDOW = Window(SPEC.name, lending.BAD.start, lending.BAD.end)
@@ -74,6 +76,20 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     code = run(list(arguments))
     out, err = capsys.readouterr()
     return code, out, err
+
+
+def test_explain_finds_the_ledger_of_the_stack_that_is_up(
+    house: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same words as with a name; here the tests' PostgreSQL stands for the stack's."""
+    _, dsn, incident = house
+    named = said(capsys, "explain", incident, "--dsn", dsn)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AMENDS_DSN", raising=False)
+    stack(".amends")
+    monkeypatch.setattr(Identity, "dsn", lambda *_: dsn)
+    assert said(capsys, "explain", incident) == named
+    assert named[0] == 0
 
 
 def test_explain_tells_the_story_with_its_rules(house: Any, capsys: pytest.CaptureFixture[str]) -> None:
