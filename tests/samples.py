@@ -1,6 +1,9 @@
-"""Model specs, as parsed from YAML, that tests start from."""
+"""Model specs and the policy, as parsed from YAML, that tests start from."""
 
+import copy
 from typing import Any
+
+from amends.adapters.files import load_policy
 
 MINIMAL: dict[str, Any] = {
     "schema_version": 1,
@@ -26,3 +29,9 @@ FULL: dict[str, Any] = {
     "roles": {"legal": ["lena"]},
     "training": {"function": "shop.training:train", "history_days": 30},
 }
+
+
+def written() -> dict[str, Any]:
+    """The default policy as written, free to be spoiled."""
+    document: dict[str, Any] = copy.deepcopy(dict(load_policy().document))
+    return document

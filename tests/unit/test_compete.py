@@ -16,12 +16,12 @@ from amends.measures.wrappers import Recalibrated
 from amends.workflow.remedies.compete import common_holdout, compete
 from amends.workflow.remedies.revalidate import revalidate
 from amends.workflow.remedy import Candidate
+from fake_quality import FakeQuality
 from remedy_story import (
     NO_GROUPS,
     REFERENCE,
     SPEC,
     WINDOW,
-    Judged,
     logs,
     masked,
     parent,
@@ -138,7 +138,7 @@ def test_a_blessed_candidate_comes_before_a_better_one_that_is_not() -> None:
 def test_faults_of_a_masked_input_are_not_held_against_the_mask() -> None:
     """The quality gate is asked about the inputs that the candidate reads, and about no other."""
 
-    class Seen(Judged):
+    class Seen(FakeQuality):
         """Remembers the columns it was asked about."""
 
         def __init__(self) -> None:
