@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding
-from amends.domain.spec import ModelSpec, spec_from_document
+from amends.domain.spec import ModelSpec
 from amends.measures.digesting import digest_batches
 from amends.workflow.judge_attribution import judge_attribution
+from samples import with_inputs
 
 POLICY = load_policy()
 WEIGHTS = (2.0, 0.3, 0.3, 0.0)
@@ -22,14 +23,7 @@ NAMES = tuple(f"x{i}" for i in range(len(WEIGHTS)))
 
 def spec(numeric: tuple[str, ...] = NAMES, levels: tuple[str, ...] = ()) -> ModelSpec:
     """A model with these inputs."""
-    document = {
-        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
-        "owner": "o", "columns": {
-            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
-            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
-        },
-    }  # fmt: skip
-    return spec_from_document(document, "m.yaml")
+    return with_inputs(numeric, levels)
 
 
 def spec_with_versions() -> ModelSpec:

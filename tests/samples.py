@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from amends.adapters.files import load_policy
+from amends.domain.spec import ModelSpec, spec_from_document
 
 MINIMAL: dict[str, Any] = {
     "schema_version": 1,
@@ -35,3 +36,15 @@ def written() -> dict[str, Any]:
     """The default policy as written, free to be spoiled."""
     document: dict[str, Any] = copy.deepcopy(dict(load_policy().document))
     return document
+
+
+def with_inputs(numeric: tuple[str, ...], levels: tuple[str, ...]) -> ModelSpec:
+    """A model of two classes with these inputs and no sensitive attribute."""
+    document = {
+        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
+        "owner": "o", "columns": {
+            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
+            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
+        },
+    }  # fmt: skip
+    return spec_from_document(document, "m.yaml")
