@@ -28,6 +28,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Keep a test's fits on one thread: on busy cores, threads that wait for one another are far slower."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def vendors() -> None:
     """Load here what `amends check` would load in a process of its own each time that a test runs it."""

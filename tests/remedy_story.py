@@ -23,6 +23,7 @@ from amends.workflow.remedies.mitigate_bias import mitigate_bias
 from amends.workflow.remedies.recalibrate import recalibrate
 from amends.workflow.remedies.retrain import retrain
 from amends.workflow.remedy import Candidate
+from fake_quality import FakeQuality
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
 from fakes import FakeLedger
@@ -46,14 +47,6 @@ EXPIRES = WINDOW.end + timedelta(days=30)
 NO_GROUPS = replace(SPEC, favourable_label=None)
 """The model as if its decisions were about no person: groups are not compared."""
 NEVER: Any = None
-
-
-class Judged:
-    """Stands for the quality gate: nothing to add."""
-
-    def check(self, *_: object) -> tuple[()]:
-        """Find nothing."""
-        return ()
 
 
 def people(window: Window, seed: int, *, base: float = 0.0) -> pd.DataFrame:
@@ -145,7 +138,7 @@ def services(log: pd.DataFrame, registry: ModelRegistry | None = None, model: An
     model = train(rows, SPEC) if model is None else model
     registry.register(SPEC.name, model, key="release 1", tags={}, example=rows.head(), metrics={})
     return Services(
-        ledger=FakeLedger(), registry=registry, source=FakeSource(log), quality=Judged(), fairness=NEVER,
+        ledger=FakeLedger(), registry=registry, source=FakeSource(log), quality=FakeQuality(), fairness=NEVER,
         reporter=NEVER, trainer=FunctionTrainer(), imputer=TreeImputer(), mitigator=FairlearnMitigator(),
         policy=load_policy(None),
     )  # fmt: skip

@@ -1,6 +1,10 @@
-"""Model specs, as parsed from YAML, that tests start from."""
+"""Model specs and the policy, as parsed from YAML, that tests start from."""
 
+import copy
 from typing import Any
+
+from amends.adapters.files import load_policy
+from amends.domain.spec import ModelSpec, spec_from_document
 
 MINIMAL: dict[str, Any] = {
     "schema_version": 1,
@@ -26,3 +30,21 @@ FULL: dict[str, Any] = {
     "roles": {"legal": ["lena"]},
     "training": {"function": "shop.training:train", "history_days": 30},
 }
+
+
+def written() -> dict[str, Any]:
+    """The default policy as written, free to be spoiled."""
+    document: dict[str, Any] = copy.deepcopy(dict(load_policy().document))
+    return document
+
+
+def with_inputs(numeric: tuple[str, ...], levels: tuple[str, ...]) -> ModelSpec:
+    """A model of two classes with these inputs and no sensitive attribute."""
+    document = {
+        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
+        "owner": "o", "columns": {
+            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
+            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
+        },
+    }  # fmt: skip
+    return spec_from_document(document, "m.yaml")

@@ -15,6 +15,7 @@ from amends.measures.digesting import digest_batches
 from amends.ports import Services
 from amends.workflow.remedies.compete import aim_of, compete
 from amends.workflow.remedy import Candidate
+from fake_quality import FakeQuality
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
 from fakes import FakeLedger
@@ -26,14 +27,6 @@ ROWS = 3000
 KINDS = np.array(["birch", "elm", "oak"])
 NEVER: Any = None
 TASKS = ("multiclass_classification", "regression")
-
-
-class Judged:
-    """Stands for the quality gate: nothing to add."""
-
-    def check(self, *_: object) -> tuple[()]:
-        """Find nothing."""
-        return ()
 
 
 def spec_of(task: str) -> ModelSpec:
@@ -94,7 +87,7 @@ class Wood:
             now = now.assign(girth=now["girth"] * 1000)
         services = Services(
             ledger=FakeLedger(), registry=registry, source=FakeSource(pd.concat([before, now])),
-            quality=Judged(), fairness=NEVER, reporter=NEVER, trainer=FunctionTrainer(),
+            quality=FakeQuality(), fairness=NEVER, reporter=NEVER, trainer=FunctionTrainer(),
             imputer=TreeImputer(), mitigator=NEVER, policy=load_policy(),
         )  # fmt: skip
         return cls(spec, services)

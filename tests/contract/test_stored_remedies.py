@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,18 +28,10 @@ from amends.workflow.remedies.retrain import retrain
 from amends.workflow.remedy import Candidate, candidate_of
 from mlflow_store import new_store, quiet
 from remedy_story import REFERENCE, SPEC, WINDOW, broken, parent, people, services, shifted, train
-from threadpoolctl import threadpool_limits
 
-pytestmark = list(quiet)
+pytestmark = [*quiet, pytest.mark.usefixtures("one_thread")]
 ROWS = people(REFERENCE, 1).head(500)
 NOTHING = np.empty(0)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module")

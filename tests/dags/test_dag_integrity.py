@@ -17,7 +17,6 @@ HEAVY = {
     "sklearn",
     "fairlearn",
     "pandas",
-    "duckdb",
     "scipy.stats",
 }
 

@@ -5,7 +5,6 @@ events in PostgreSQL. Between the trigger form and the champion's alias nothing 
 """
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from mlflow_store import new_store, quiet
 from own_playbook import acme, decided_by_own_policy
 from remedy_story import DOCUMENT, REFERENCE, WINDOW, broken, healthy, services, shifted, train, turned
 from remedy_story import people as applicants
-from threadpoolctl import threadpool_limits
 
 __all__ = ["acme", "people"]  # fixtures by name
-pytestmark = list(quiet)
+pytestmark = [*quiet, pytest.mark.usefixtures("one_thread")]
 INCIDENT = "credit-20260302-0a1b2c3d"
 CALL = {
     "category": "performance", "categories": ["performance"], "severity": "SEV3", "playbook": "retrain",
@@ -56,13 +54,6 @@ LENIENT = {
 }  # fmt: skip
 """Some hundreds of rows prove no small margins; what the gate asks for by default is tested by itself."""
 LOGS = {"mask": broken, "quarantine": broken, "recalibrate": shifted, "retrain": turned}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ The case's rows are Parquet files, its model is a version in an MLflow store, th
 gate is Great Expectations; Airflow runs the response DAG in this process, and people say no.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,10 @@ from amends.workflow.promote import promote
 from cases import case, real, span
 from dag_people import approval, from_database, people
 from mlflow_store import new_store, quiet
-from threadpoolctl import threadpool_limits
 
 __all__ = ["people"]  # a fixture by name
-pytestmark = [*real, *quiet]
+pytestmark = [*real, *quiet, pytest.mark.usefixtures("one_thread")]
 METRES = 1609.344
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import psutil
 import pytest
-from amends.stack import Running, down, status, up
+from amends.stack import Running, down, ledger_dsn, status, up
 from amends.stack.client import AirflowUser
 from amends.stack.layout import Layout
 from amends.stack.processes import Known, session
@@ -65,6 +65,12 @@ def test_every_service_answers(stack: Running) -> None:
     seen = status(stack.home)
     assert seen.well
     assert set(seen.healthy) == SERVICES
+
+
+def test_its_ledger_is_found_while_it_is_up(stack: Running, tmp_path: Path) -> None:
+    """What commands take where no ledger is named; a home without a stack has none."""
+    assert ledger_dsn(stack.home) == stack.dsn
+    assert ledger_dsn(tmp_path) is None
 
 
 def test_a_second_up_says_where_it_already_runs(stack: Running) -> None:

@@ -8,38 +8,27 @@ import pandas as pd
 import pytest
 from amends.adapters.evidently import EvidentlyReporter
 from amends.adapters.fairlearn_metrics import FairlearnMetrics
-from amends.adapters.files import load_policy, load_spec
+from amends.adapters.files import load_policy
 from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.adapters.postgres import PostgresLedger
 from amends.adapters.validation_page import validation_page
 from amends.cli import run
 from amends.demo import lending
-from amends.demo.training import train, train_on_officers
 from amends.domain.events import EventKind
 from amends.domain.policy import policy_from_document
 from amends.domain.validation import Validation
 from amends.domain.window import Window
 from amends.errors import LedgerError
-from amends.measures.scoring import decide, scorer_of
 from amends.ports import Services
+from amends.stack.identity import Identity
 from amends.workflow import monitor, respond
 from amends.workflow.replay import replay
+from demo_log import SPEC, demo_log
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
+from stack_home import stack
 
-SPEC = load_spec(Path(__file__).parents[2] / "include" / "models" / "lending.yaml")
 WINDOW = Window(SPEC.name, lending.BAD.start, lending.BAD.end)
-
-
-def log() -> pd.DataFrame:
-    """Reference served by a fair release, the window after it by a biased one."""
-    history = lending.applications(lending.HISTORY)
-    served = []
-    for number, fit, period in (("1", train, lending.REFERENCE), ("2", train_on_officers, lending.BAD)):
-        rows = lending.applications(period)
-        scores = scorer_of(fit(history, SPEC))(rows)
-        served.append(rows.assign(score=scores, approved=decide(SPEC, scores), model_version=number))
-    return pd.concat(served)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +41,7 @@ def house(pg_server: str, pg_template: str) -> tuple[Services, str, str]:
     services = Services(
         ledger=PostgresLedger(dsn),
         registry=FakeRegistry(),
-        source=FakeSource(log()),
+        source=FakeSource(pd.concat(demo_log())),
         quality=GreatExpectationsGate(policy),
         fairness=FairlearnMetrics(),
         reporter=EvidentlyReporter(),
@@ -74,6 +63,20 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     code = run(list(arguments))
     out, err = capsys.readouterr()
     return code, out, err
+
+
+def test_explain_finds_the_ledger_of_the_stack_that_is_up(
+    house: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same words as with a name; here the tests' PostgreSQL stands for the stack's."""
+    _, dsn, incident = house
+    named = said(capsys, "explain", incident, "--dsn", dsn)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AMENDS_DSN", raising=False)
+    stack(".amends")
+    monkeypatch.setattr(Identity, "dsn", lambda *_: dsn)
+    assert said(capsys, "explain", incident) == named
+    assert named[0] == 0
 
 
 def test_explain_tells_the_story_with_its_rules(house: Any, capsys: pytest.CaptureFixture[str]) -> None:

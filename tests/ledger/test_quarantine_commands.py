@@ -106,11 +106,3 @@ def test_notices_are_listed_and_acknowledged(desk: Any, capsys: pytest.CaptureFi
     assert ledger.verify().intact
     code, out, _ = said(capsys, "notices", "--consumer", "nobody", "--dsn", dsn)
     assert (code, out) == (0, "nobody: no notices.\n")
-
-
-def test_notices_without_a_database_say_so(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    """One line, exit code 2."""
-    monkeypatch.delenv("AMENDS_DSN", raising=False)
-    code, _, err = said(capsys, "notices", "--consumer", "pricing")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "AMENDS_DSN" in err

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from amends.adapters.postgres import PostgresLedger
@@ -62,8 +63,11 @@ def test_a_cut_off_end_ends_1_against_the_kept_checkpoint(
     assert "row 3 of the checkpoint is missing" in capsys.readouterr().out
 
 
-def test_wrong_input_ends_2_on_one_line(dsn: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_input_ends_2_on_one_line(
+    dsn: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """No DSN, a database that is away, a checkpoint that is none: one line each on stderr."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AMENDS_DSN", raising=False)
     for arguments in (
         [],

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from amends.adapters.evidently import RARE, EvidentlyReporter, comparable
 from amends.adapters.report_page import LONGEST, page, plain, plain_names
 from amends.domain.findings import Category, Finding, Verdict
 from amends.measures.digests import WindowDigest
+from browser import needs_browser, opened
 from lending import applicants, digested, lending_spec, scored
 
 MARK = "document.documentElement.setAttribute('data-pwned','1')"
@@ -32,7 +31,6 @@ PAYLOADS = (
     "<!--<script>",
     "\ud7ff\u202eevil\u0000\u001b[31m",
 )  # fmt: skip
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def digests(spec: Any, change: Any = lambda p: p, rows: int = 1500) -> tuple[WindowDigest, WindowDigest]:
@@ -71,23 +69,6 @@ def embedded(html: str) -> Any:
     """The data block of a page."""
     (block,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', html, re.DOTALL)
     return json.loads(block)
-
-
-def opened(path: Path, html: str) -> str:
-    """The document after a browser has run the page."""
-    path.write_text(html, encoding="utf-8")
-    done = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=10000", "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here to open the report with")
 
 
 @needs_browser

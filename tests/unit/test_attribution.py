@@ -1,82 +1,16 @@
 """What the scores follow: a swap is found, a population that moved or a recalibration is none."""
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from amends.adapters.files import load_policy
-from amends.domain.findings import Category, Finding, Verdict
-from amends.domain.spec import ModelSpec, spec_from_document
-from amends.domain.window import Window
-from amends.errors import DataError
+from amends.domain.findings import Verdict
+from amends.domain.spec import spec_from_document
 from amends.measures.attribution import ndcg, shares_of
 from amends.measures.digesting import digest_batches
-from amends.measures.permutation import reliance
-from amends.workflow.assess import digest_window
-from amends.workflow.judge_attribution import judge_attribution, judge_versions_attribution
-from fake_registry import FakeRegistry
-from fake_source import FakeSource
-
-POLICY = load_policy()
-WEIGHTS = (2.0, 0.3, 0.3, 0.0)
-SWAPPED = (0.3, 2.0, 0.3, 0.0)
-NAMES = tuple(f"x{i}" for i in range(len(WEIGHTS)))
-
-
-def spec(numeric: tuple[str, ...] = NAMES, levels: tuple[str, ...] = ()) -> ModelSpec:
-    """A model with these inputs."""
-    document = {
-        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
-        "owner": "o", "columns": {
-            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
-            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
-        },
-    }  # fmt: skip
-    return spec_from_document(document, "m.yaml")
-
-
-def spec_with_versions() -> ModelSpec:
-    """The model whose log says which version answered."""
-    return replace(spec(), columns=replace(spec().columns, model_version="version"))
-
-
-def inputs(seed: int, n: int = 3000, together: float = 0.0) -> pd.DataFrame:
-    """Normal inputs, which share a part."""
-    draw = np.random.default_rng(seed)
-    shared = math.sqrt(together) * draw.normal(size=(n, 1))
-    return pd.DataFrame(math.sqrt(1 - together) * draw.normal(size=(n, len(NAMES))) + shared, columns=NAMES)
-
-
-def log(x: pd.DataFrame, weights: tuple[float, ...] = WEIGHTS, **columns: Any) -> pd.DataFrame:
-    """The log of a logistic model with these weights."""
-    score = 1 / (1 + np.exp(-x[list(NAMES)].to_numpy() @ np.array(weights)))
-    frame = x.assign(
-        id=[f"r{i}" for i in range(len(x))],
-        at=pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(len(x)), unit="min"),
-        score=score, label=np.nan,
-    )  # fmt: skip
-    return frame.assign(**columns).assign(predicted=lambda f: (f["score"] >= 0.5).astype(int))
-
-
-def judged(
-    before: pd.DataFrame, now: pd.DataFrame, model: ModelSpec | None = None,
-    broken: Mapping[str, str] | None = None,
-) -> Finding:  # fmt: skip
-    """Return the one finding on attribution."""
-    model = model or spec()
-    batches = [[pa.RecordBatch.from_pandas(one, preserve_index=False)] for one in (before, now)]
-    reference = digest_batches(model, batches[0])
-    current = digest_batches(model, batches[1], reference.grid)
-    (found,) = judge_attribution(model, POLICY, reference, current, broken or {})
-    assert (found.category, found.metric) == (Category.ATTRIBUTION_SHIFT, "attribution_ndcg")
-    return found
+from attributing import NAMES, SWAPPED, WEIGHTS, inputs, judged, log, spec
 
 
 def test_the_agreement_of_ranks_is_scikit_learns() -> None:
@@ -206,88 +140,6 @@ def test_scores_that_follow_a_broken_column_are_not_judged() -> None:
     found = judged(log(inputs(1)), log(inputs(2), SWAPPED), broken={"x0": "unit"})
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "x0 is not believed (unit)" in found.reason
-
-
-def test_a_linear_versions_reliance_is_its_squared_weights() -> None:
-    """Of independent inputs of one spread the total effect of each is its share of the variance (Jansen)."""
-    rows = inputs(1, 20_000)
-    said = reliance(lambda frame: frame[list(NAMES)] @ np.array(WEIGHTS), rows, NAMES)
-    assert said.shape == (20_000, 4)
-    squares = np.square(WEIGHTS)
-    assert said.mean(axis=0) == pytest.approx(squares / squares.sum(), abs=0.02)
-
-
-@pytest.mark.parametrize("said", [math.nan, 0.5])
-def test_a_version_without_a_ranking_is_refused(said: float) -> None:
-    """Scores that are no numbers, or all alike, say nothing of inputs."""
-    with pytest.raises(DataError, match=r"the version gives"):
-        reliance(lambda frame: pd.Series(said, index=frame.index), inputs(1, 50), NAMES)
-
-
-class Linear:
-    """A fitted estimator with these weights."""
-
-    def __init__(self, *weights: float) -> None:
-        self.weights, self.feature_names_in_ = np.array(weights), np.array(NAMES)
-
-    def predict(self, rows: pd.DataFrame) -> Any:
-        """Return a number in (0, 1) by row."""
-        return 1 / (1 + np.exp(-rows[list(NAMES)].to_numpy() @ self.weights))
-
-
-def asked(*versions: Linear, known: int | None = None) -> list[Finding]:
-    """Ask two versions, each of which answered a window whose first two inputs are nearly the same."""
-    model, registry = spec_with_versions(), FakeRegistry()
-    for number, one in enumerate(versions[:known]):
-        registry.register("m", one, key=str(number), tags={}, example=pd.DataFrame(), metrics={})
-    start, windows, frames = datetime(2026, 1, 1, tzinfo=UTC), [], []
-    for number, one in enumerate(versions):
-        x = inputs(number + 1)
-        x["x1"] = x["x0"] + 0.05 * x["x1"]
-        at = start + number * timedelta(days=10)
-        frame = log(x).assign(score=one.predict(x), version=str(number + 1))
-        frames.append(frame.assign(at=pd.Timestamp(at) + pd.to_timedelta(np.arange(len(x)), unit="min")))
-        windows.append(Window("m", at, at + timedelta(days=9)))
-    source = FakeSource(pd.concat(frames))
-    services: Any = SimpleNamespace(registry=registry, source=source, policy=POLICY)
-    before = digest_window(model, source, windows[0])
-    now = digest_window(model, source, windows[1], before)
-    return judge_versions_attribution(services, model, (windows[0], before), (windows[1], now))
-
-
-def test_twins_that_replaced_each_other_show_when_the_versions_are_asked() -> None:
-    """The logged scores hardly change; the versions say what they lean on."""
-    (found,) = asked(Linear(2, 0, 0.7, 0), Linear(0, 2, 0.7, 0))
-    assert (found.category, found.metric) == (Category.ATTRIBUTION_SHIFT, "version_attribution_ndcg")
-    assert found.verdict is Verdict.BREACH
-    assert set(found.column or ()) >= {"x0", "x1"}
-    assert found.interval is not None
-    assert (
-        found.interval[0] <= float(found.value or 0) <= found.interval[1] < POLICY.limit("attribution.ndcg")
-    )
-
-
-def test_a_version_that_leans_on_the_same_inputs_passes() -> None:
-    """Other weights of the same order are no shift."""
-    (found,) = asked(Linear(2, 0, 0.7, 0), Linear(2.2, 0, 0.6, 0))
-    assert found.verdict is Verdict.PASS
-
-
-def test_a_version_that_is_not_registered_is_no_data() -> None:
-    """Nobody can be asked: the reason says who, and nothing is made up."""
-    (found,) = asked(Linear(2, 0, 0.7, 0), Linear(0, 2, 0.7, 0), known=1)
-    assert found.verdict is Verdict.NO_DATA
-    assert "version 2 was not asked" in found.reason
-
-
-def test_the_same_version_is_not_asked_again() -> None:
-    """What moved then are the inputs, and drift speaks of these."""
-    model, registry = spec_with_versions(), FakeRegistry()
-    services: Any = SimpleNamespace(registry=registry, source=None, policy=POLICY)
-    frame = log(inputs(1)).assign(version="1")
-    one = digest_batches(model, [pa.RecordBatch.from_pandas(frame, preserve_index=False)])
-    window = Window("m", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 9, tzinfo=UTC))
-    assert judge_versions_attribution(services, model, (window, one), (window, one)) == []
 
 
 def test_the_same_windows_give_the_same_bytes() -> None:

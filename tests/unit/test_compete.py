@@ -1,7 +1,7 @@
 """Remedies judged beside one another, and the champion by itself, on a small credit model in memory."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,12 +16,12 @@ from amends.measures.wrappers import Recalibrated
 from amends.workflow.remedies.compete import common_holdout, compete
 from amends.workflow.remedies.revalidate import revalidate
 from amends.workflow.remedy import Candidate
+from fake_quality import FakeQuality
 from remedy_story import (
     NO_GROUPS,
     REFERENCE,
     SPEC,
     WINDOW,
-    Judged,
     logs,
     masked,
     parent,
@@ -33,14 +33,8 @@ from remedy_story import (
     serving,
     train,
 )
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_revalidation_is_the_whole_gate_on_what_serves() -> None:
@@ -144,7 +138,7 @@ def test_a_blessed_candidate_comes_before_a_better_one_that_is_not() -> None:
 def test_faults_of_a_masked_input_are_not_held_against_the_mask() -> None:
     """The quality gate is asked about the inputs that the candidate reads, and about no other."""
 
-    class Seen(Judged):
+    class Seen(FakeQuality):
         """Remembers the columns it was asked about."""
 
         def __init__(self) -> None:

@@ -1,112 +1,24 @@
 """The diagnosis of an incident on its frozen rows, with faults that were planted by hand."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
-from amends.domain.events import EventKind, NewEvent
-from amends.domain.findings import Category, Finding, Verdict
+from amends.domain.events import EventKind
 from amends.domain.narrative import narrative
-from amends.domain.spec import spec_from_document
 from amends.errors import Unavailable
 from amends.measures.localise import Course, locate, numeric_cells
 from amends.measures.signature import Paired, signature, worst_slices
 from amends.measures.slices import Condition
-from amends.ports import Services
-from amends.workflow import freeze
 from amends.workflow.diagnose import diagnose, told
-from amends.workflow.examine import example_rows
+from diagnosing import INCIDENT, ONSET, SPEC, about, blind_in_the_south, diagnosed, good, incident
 from fake_source import FakeSource
-from remedy_story import DOCUMENT, REFERENCE, WINDOW, healthy, services, serving
-from threadpoolctl import threadpool_limits
+from remedy_story import WINDOW, healthy
 
-SPEC = spec_from_document(
-    {
-        **DOCUMENT,
-        "windows": {
-            "reference": {"start": REFERENCE.start.isoformat(), "end": REFERENCE.end.isoformat()},
-            "length_days": 20,
-        },
-    },
-    "credit.yaml",
-)
-INCIDENT = "credit-1"
-ONSET = WINDOW.start + timedelta(days=7)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
-
-
-class Rule:
-    """A version that scores by a formula."""
-
-    def __init__(self, formula: Any) -> None:
-        self.formula = formula
-
-    def predict(self, rows: pd.DataFrame) -> Any:
-        """Score rows."""
-        return self.formula(rows)
-
-
-def good(rows: pd.DataFrame) -> Any:
-    """Scores close to how labels are drawn."""
-    odds = 1.5 * rows["income"] + 0.8 * rows["hours"] - 0.6 + 0.3 * (rows["region"] == "north")
-    return 1 / (1 + np.exp(-odds))
-
-
-def blind_in_the_south(rows: pd.DataFrame) -> Any:
-    """As good, but it is turned around for the south."""
-    return pd.Series(good(rows)).where(rows["region"] == "north", 1 - good(rows))
-
-
-def incident(
-    log: pd.DataFrame, *models: Any, findings: tuple[Finding, ...] = (), spec: Any = SPEC
-) -> Services:
-    """A house with these versions, the last one serving, and an open incident with its rows frozen."""
-    given = services(log, model=Rule(models[0]))
-    serving(given, "1")
-    for number, model in enumerate(models[1:], 2):
-        given.registry.register(
-            spec.name, Rule(model), key=f"release {number}", tags={}, example=log.head(), metrics={}
-        )
-        serving(given, str(number))
-    call = {
-        "severity": "SEV2", "category": "performance", "categories": ["performance"], "playbook": "retrain",
-        "playbooks": ["retrain"], "because": ["a rule of the test"],
-    }  # fmt: skip
-    assessment = given.ledger.put_evidence(
-        "assessment", {"findings": [one.document() for one in findings], "incident": call}
-    )
-    facts = {"call": call, "window": WINDOW.document(), "assessment": assessment}
-    with given.ledger.transaction(spec.name) as ledger:
-        ledger.append(
-            NewEvent(kind=EventKind.INCIDENT_OPENED, key="open", model=spec.name, incident=INCIDENT,
-                     payload=facts)
-        )  # fmt: skip
-    freeze.freeze(given, spec, INCIDENT)
-    return given
-
-
-def about(*columns: str) -> list[Finding]:
-    """What the assessment found broken."""
-    return [
-        Finding(category=Category.DATA_QUALITY, metric="m", verdict=Verdict.BREACH, reason="r", column=name)
-        for name in columns
-    ]
-
-
-def diagnosed(given: Services, spec: Any = SPEC) -> dict[str, Any]:
-    """The diagnosis in full."""
-    return given.ledger.evidence(diagnose(given, spec, INCIDENT)["evidence"])
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_regression_is_signed_by_slice_and_third() -> None:
@@ -207,61 +119,6 @@ def test_the_signature_by_hand() -> None:
     assert (cells[("all rows", 0)].now, cells[("all rows", 2)].now) == (1.0, 3.0)
     assert cells[("region = b", None)].rows == 0
     assert cells[("region = b", None)].now is None
-
-
-TOKENS = ("ada@example.com", "4111111111111111", "rare-town", "987654.321", "note-of-one")
-
-
-def test_examples_give_nobody_away() -> None:
-    """No address in a column, rare level, single number, id, time, sex or text is shown."""
-    columns = replace(SPEC.columns, categorical=("region", "contact"), text=("note",))
-    spec = replace(SPEC, columns=columns)
-    log = healthy()
-    broken = (log["at"] >= ONSET) & (log.index % 2 == 0)
-    log = log.assign(
-        income=log["income"].where(log["at"] < ONSET, log["income"] * 1000),
-        contact=np.where(log.index % 3 == 0, "ada@example.com", "none"), note="note-of-one",
-    )  # fmt: skip
-    first = log.index[broken][:3]
-    log.loc[first[0], "income"] = 987654.321
-    log.loc[first[1], "region"] = "rare-town"
-    log.loc[first[2], "region"] = "4111111111111111"
-    given = incident(log, good, findings=about("income", "region"), spec=spec)
-    payload = diagnose(given, spec, INCIDENT)
-    document = given.ledger.evidence(payload["evidence"])
-    assert 0 < len(document["examples"]) <= 5
-    for one in document["examples"]:
-        assert set(one["features"]) <= {"income", "rent", "hours", "region"}
-        assert one["rows_alike"] >= 11
-    everything = f"{document}{payload}"
-    assert not any(token in everything for token in TOKENS)
-    ids = set(log["id"][log["at"] >= WINDOW.start])
-    assert not any(str(value) in ids for one in document["examples"] for value in one["features"].values())
-
-
-def test_each_example_stands_for_eleven_rows_alike() -> None:
-    """Counted anew from the frame: at least 11 rows fit all that is shown."""
-    rng = np.random.default_rng(5)
-    frame = (
-        healthy().head(400).assign(region=rng.choice(["north", "south", "east"], 400, p=[0.6, 0.38, 0.02]))
-    )
-    table = pa.Table.from_pandas(frame[list(SPEC.columns.all)], preserve_index=False)
-    shown = example_rows(SPEC, table, np.arange(400), ["region"])
-    assert len(shown) == 5
-    for one in shown:
-        fits = np.ones(400, bool)
-        for name, said in one["features"].items():
-            column = frame[name]
-            words = said.split()
-            if words[0] == "under":
-                fits &= column < float(words[1])
-            elif words[0] == "at":
-                fits &= column >= float(words[2])
-            elif words[0] == "from":
-                fits &= (column >= float(words[1])) & (column < float(words[4]))
-            else:
-                fits &= column == said
-        assert one["rows_alike"] == int(fits.sum()) >= 11
 
 
 def test_a_diagnosis_is_made_once_and_told() -> None:

@@ -16,14 +16,9 @@ from amends.workflow.respond import record
 from remedy_story import EXPIRES, SPEC, logs, masked, opened, recalibrated, retrained, services, serving
 from threadpoolctl import threadpool_limits
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BEFORE, AFTER = EXPIRES - timedelta(seconds=1), EXPIRES + timedelta(days=2)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,59 +1,19 @@
 """The validation gate: good and bad candidates beside a champion, on the same rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.validation import WEIGHED, Validation
-from amends.errors import DataError
-from amends.measures.comparison import SCORE_BINS, auc_of, compare_scores
-from amends.measures.pairing import align, pair_rows
-from amends.measures.resampling import Resampler
 from amends.workflow.gate import Narrowing, gate
+from fake_quality import FakeQuality
+from gate_story import POLICY, found, judge, noisy, shifted
 from lending import applicants, digested, lending_spec, logit, scored, sigmoid
 
-SPEC = lending_spec()
-POLICY = load_policy()
-
-
-@dataclass
-class Quality:
-    """A quality gate that found what it is told."""
-
-    found: tuple[Finding, ...] = ()
-
-    def check(self, *_: Any) -> tuple[Finding, ...]:
-        """What was found."""
-        return self.found
-
-
-def judge(champion: pa.Table, candidate: pa.Table, *, spec: Any = SPEC, quality: Any = None) -> Validation:
-    """Run the gate with a clean quality gate and the champion's rows as reference."""
-    return gate(
-        spec, POLICY, quality or Quality(),
-        reference=digested(spec, champion), champion=champion, candidate=candidate,
-    )  # fmt: skip
-
-
-def noisy(people: pd.DataFrame, size: float, seed: int = 7) -> Any:
-    """The truth seen through noise on the log odds: a larger size is a worse model."""
-    return sigmoid(logit(people["truth"]) + size * np.random.default_rng(seed).normal(0, 1, len(people)))
-
-
-def shifted(people: pd.DataFrame, group: str, by: float, scores: Any = None) -> Any:
-    """Scores of one group moved by ``by``."""
-    base = people["truth"] if scores is None else scores
-    return np.where(people["sex"] == group, base + by, base)
-
-
 Scores = Callable[[pd.DataFrame], Any]
-
 GOOD: dict[str, tuple[int, Scores, Scores]] = {
     "an equal candidate": (4000, lambda p: p["truth"], lambda p: p["truth"]),
     "an equal candidate on few but enough rows": (400, lambda p: p["truth"], lambda p: p["truth"]),
@@ -80,7 +40,6 @@ GOOD: dict[str, tuple[int, Scores, Scores]] = {
     "an equal candidate on many rows": (20000, lambda p: p["truth"], lambda p: p["truth"]),
     "a candidate that is a little better": (8000, lambda p: noisy(p, 0.4), lambda p: p["truth"]),
 }  # fmt: skip
-
 BAD: dict[str, tuple[int, Scores, Scores, str]] = {
     "a worse ranking": (4000, lambda p: p["truth"], lambda p: noisy(p, 1.5), "auc_change"),
     "a random candidate": (4000, lambda p: p["truth"], lambda p: sigmoid(p["noise"]), "auc"),
@@ -153,7 +112,7 @@ def test_what_a_mitigation_is_not_for_is_for_people_to_weigh() -> None:
 
     def judged(narrowing: Narrowing | None) -> Validation:
         return gate(
-            spec, POLICY, Quality(), reference=digested(spec, champion), champion=champion,
+            spec, POLICY, FakeQuality(), reference=digested(spec, champion), champion=champion,
             candidate=candidate, narrowing=narrowing,
         )  # fmt: skip
 
@@ -194,12 +153,6 @@ def test_a_bad_candidate_is_not_blessed(name: str) -> None:
     assert not verdict.blessed
     assert metric in {one.metric for one in verdict.findings if one.is_breach}
     assert any(reason.startswith(metric) for reason in verdict.reasons)
-
-
-def found(verdict: Validation, metric: str, attribute: Any = None) -> Finding:
-    """The one finding of a metric."""
-    (one,) = (f for f in verdict.findings if f.metric == metric and f.attribute == attribute)
-    return one
 
 
 def test_tiny_evidence_is_no_blessing_and_says_how_much_would_do() -> None:
@@ -314,95 +267,8 @@ def test_a_quality_breach_of_the_rows_blocks_and_a_doubt_does_not() -> None:
 
     def with_quality(metric: str, verdict: Verdict) -> bool:
         one = Finding(category=Category.DATA_QUALITY, metric=metric, verdict=verdict, reason="told")
-        return judge(table, table, quality=Quality((one,))).blessed
+        return judge(table, table, quality=FakeQuality((one,))).blessed
 
     assert not with_quality("unit_factor", Verdict.BREACH)
     assert with_quality("unit_factor", Verdict.INCONCLUSIVE)
     assert with_quality("volume_ratio", Verdict.BREACH)
-
-
-def swapped(table: pa.Table, column: str, values: Any) -> pa.Table:
-    """The table with another column."""
-    return table.set_column(table.column_names.index(column), column, pa.array(values))
-
-
-def test_rows_that_are_not_the_same_are_refused() -> None:
-    """Missing rows, other ids, repeated or null ids, other or odd labels: one line that says the way out."""
-    people = applicants(300)
-    table = scored(people, people["truth"])
-    ids = table.column("id").to_pylist()
-    labels = table.column("label").to_pylist()
-    for candidate, said in (
-        (table.slice(0, 290), "lacks 10 of 300 and has 0 others"),
-        (swapped(table, "id", ["x", *ids[1:]]), "lacks 1 of 300 and has 1 others"),
-        (swapped(table, "id", [ids[1], *ids[1:]]), "repeat an id"),
-        (swapped(table, "id", [None, *ids[1:]]), "have no 'id'"),
-        (swapped(table, "label", [1 - labels[0], *labels[1:]]), "1 rows have another 'label'"),
-        (swapped(table, "label", ["yes", *["no"] * 299]), "not always 0, 1 or null"),
-        (swapped(table, "decision", [2, *[1] * 299]), "not always 0, 1 or null"),
-        (table.drop_columns(["score"]), "lack column 'score'"),
-        (table.append_column("score", table.column("score")), "column 'score' twice"),
-    ):
-        with pytest.raises(DataError, match=said) as error:
-            judge(table, candidate)
-        assert "\n" not in str(error.value)
-
-
-def test_the_order_of_rows_and_repeated_features_do_not_matter() -> None:
-    """A candidate file with only id, score, decision and label in another order is paired by id."""
-    people = applicants(1000)
-    table = scored(people, people["truth"])
-    lean = table.select(["label", "score", "id", "decision"]).take(list(range(999, -1, -1)))
-    assert judge(table, lean).document() == judge(table, table).document()
-
-
-def test_the_same_rows_give_the_same_bytes() -> None:
-    """Two runs agree to the last byte, intervals included; the digest changes with the candidate."""
-    people = applicants(1500)
-    champion, candidate = scored(people, people["truth"]), scored(people, noisy(people, 0.4))
-    first, second = judge(champion, candidate), judge(champion, candidate)
-    assert first.document() == second.document()
-    assert first.digest == second.digest != judge(champion, champion).digest
-
-
-def test_measures_agree_with_scikit_learn() -> None:
-    """AUC, balanced accuracy and Brier score are those of another implementation."""
-    from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
-
-    people = applicants(1800)
-    scores = np.round(noisy(people, 0.7), 2)
-    table = scored(people, scores)
-    rows = pair_rows(SPEC, *align(SPEC, table, table))
-    ours = {one.metric: one.candidate.value for one in compare_scores(rows, Resampler(rows.rows))}
-    assert ours["auc"] == pytest.approx(roc_auc_score(people["label"], scores))
-    assert ours["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(people["label"], scores >= 0.5))
-    assert ours["brier_score"] == pytest.approx(brier_score_loss(people["label"], scores))
-
-
-def test_auc_on_bins_stays_close_to_auc_on_rows() -> None:
-    """With far more different scores than bins, AUC is still that of the rows to 1e-3."""
-    from sklearn.metrics import roc_auc_score
-
-    people = applicants(30_000)
-    scores = noisy(people, 0.7)
-    rows = pair_rows(SPEC, *align(SPEC, scored(people, scores), scored(people, scores)))
-    ours = compare_scores(rows, Resampler(rows.rows))[0].candidate.value
-    assert ours == pytest.approx(roc_auc_score(people["label"], scores), abs=1e-3)
-
-
-def test_auc_counts_ties_half() -> None:
-    """By hand: negatives 0.1, 0.5; positives 0.5, 0.9: of 4 pairs 3 are in order and 1 is a tie."""
-    sums = np.zeros(2 * SCORE_BINS)
-    sums[[0, 1]] = 1
-    sums[SCORE_BINS + np.array([1, 2])] = 1
-    assert auc_of(sums) == pytest.approx(3.5 / 4)
-
-
-def test_the_bootstrap_interval_of_a_share_is_that_of_the_normal_law() -> None:
-    """For a share of 0.5 in 10 000 rows the 95 % interval is 0.5 +- 0.0098 by hand."""
-    label = np.arange(10_000) % 2
-    resampler = Resampler(10_000)
-    sums = resampler.sums(label, 2)
-    half = resampler.estimate(sums, lambda s: s[..., 1] / s.sum(axis=-1))
-    assert half.value == 0.5
-    assert (half.high - half.low) / 2 == pytest.approx(0.0098, rel=0.15)

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding, Verdict
-from amends.domain.spec import ModelSpec, spec_from_document
+from amends.domain.spec import ModelSpec
 from amends.measures.digesting import digest_batches
 from amends.workflow.judge_drift import judge_drift
+from samples import with_inputs
 from scipy import stats
 
 POLICY = load_policy()
@@ -18,14 +19,7 @@ POLICY = load_policy()
 
 def spec(numeric: tuple[str, ...] = ("x", "y"), levels: tuple[str, ...] = ("z",)) -> ModelSpec:
     """A model with two numeric inputs and one of levels."""
-    document = {
-        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
-        "owner": "o", "columns": {
-            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
-            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
-        },
-    }  # fmt: skip
-    return spec_from_document(document, "m.yaml")
+    return with_inputs(numeric, levels)
 
 
 def rows(seed: int, n: int = 1000) -> pd.DataFrame:

@@ -19,19 +19,12 @@ from amends.workflow.assess import assess, digest_window
 from amends.workflow.gate import gate
 from amends.workflow.remedy import HOLDOUT, split_by_time
 from amends.workflow.rows import labelled_rows
+from fake_quality import FakeQuality
 from fake_source import FakeSource
 
 SPEC = load_spec(Path(__file__).parents[2] / "include" / "models" / "lending.yaml")
 POLICY = load_policy(None)
 LOGGED = (lending.REFERENCE, lending.HEALTHY, lending.BAD)
-
-
-class NothingToSay:
-    """Stands for the quality gate; the generator's rows are of the quality that it promises."""
-
-    def check(self, *_: Any) -> tuple[()]:
-        """Find nothing."""
-        return ()
 
 
 @cache
@@ -63,7 +56,7 @@ def judged(number: str, period: lending.Period) -> Assessment:
     """What the default policy says of a period served by a release."""
     reference = digest("1", lending.REFERENCE)
     current = digest(number, period, like=reference)
-    return assess(SPEC, POLICY, reference, current, quality=NothingToSay(), fairness=FairlearnMetrics())
+    return assess(SPEC, POLICY, reference, current, quality=FakeQuality(), fairness=FairlearnMetrics())
 
 
 @pytest.mark.parametrize(("number", "period"), [("1", lending.HEALTHY), ("3", lending.RECOVERED)])
@@ -95,7 +88,7 @@ def test_the_gate_blesses_the_remedy_and_not_the_bad_release() -> None:
     }
     blessed = {
         number: gate(
-            SPEC, POLICY, NothingToSay(),
+            SPEC, POLICY, FakeQuality(),
             reference=reference, champion=tables["1"], candidate=tables[number],
         ).blessed
         for number in ("2", "3")

@@ -1,6 +1,5 @@
 """Masks, and retraining with and without inputs, on a small credit model in memory."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -28,14 +27,8 @@ from remedy_story import (
     scores,
     services,
 )
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def recalibrate_end(given: Services) -> float:

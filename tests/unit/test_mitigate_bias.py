@@ -1,6 +1,5 @@
 """Bias mitigation on a small credit model, with log, ledger and registry in memory."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +10,8 @@ from amends.domain.spec import Training
 from amends.errors import DataError, SpecError
 from amends.workflow.remedies.mitigate_bias import curve_of
 from remedy_story import REFERENCE, SPEC, held_out, logs, mitigated, parent, people, scores, services, train
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_smaller_gap_is_found_without_the_attribute_and_its_price_is_shown() -> None:

@@ -2,177 +2,52 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from amends.adapters.files import load_policy
-from amends.domain.events import EventKind, NewEvent
-from amends.domain.findings import Category, Finding, Verdict
-from amends.domain.noninferiority import Span, rule_again
-from amends.domain.promotion import ModelVersion, Move
+from amends.domain.events import EventKind
+from amends.domain.findings import Category, Verdict
+from amends.domain.promotion import Move
 from amends.domain.window import Window
 from amends.errors import ArtefactError, Unavailable
 from amends.ports import Services
-from amends.workflow.freeze import freeze
-from amends.workflow.gate import Narrowing, gate
-from amends.workflow.past_faults import Fault, judge_again
+from amends.workflow.gate import Narrowing
 from amends.workflow.past_incidents import replay_incidents
 from amends.workflow.promote import promote
 from amends.workflow.remedies.compete import compete
 from amends.workflow.remedies.revalidate import revalidate
 from amends.workflow.remedy import Candidate
-from fake_registry import FakeRegistry
 from fake_source import FakeSource
-from fakes import FakeLedger
-from lending import applicants, digested, lending_spec, logit, scored, sigmoid
+from lending import digested
+from past_story import (
+    GAP,
+    NAME,
+    NULLS,
+    POLICY,
+    RANKING,
+    ROWS,
+    SPEC,
+    Score,
+    biased,
+    blessed,
+    fair,
+    fragile,
+    happened,
+    past,
+    people,
+    replayed,
+    served,
+    strict,
+    unranked,
+    version,
+    week,
+    world,
+)
 
-SPEC = lending_spec()
-NAME, START = SPEC.name, datetime(2026, 1, 1, tzinfo=UTC)
-ROWS = 2000
-POLICY = load_policy()
-Score = Callable[[pd.DataFrame], Any]
-
-
-class Model:
-    """Scores rows by a function of its own."""
-
-    def __init__(self, score: Score) -> None:
-        self._score = score
-
-    def predict(self, rows: pd.DataFrame) -> Any:
-        """One score a row."""
-        return np.asarray(self._score(rows), dtype=float)
-
-
-class Judged:
-    """A quality gate that finds nothing."""
-
-    def check(self, *_: Any) -> tuple[()]:
-        """Nothing."""
-        return ()
-
-
-def fair(rows: pd.DataFrame) -> Any:
-    """Good scores, for everybody alike."""
-    return sigmoid(1.2 * rows["income"])
-
-
-def biased(rows: pd.DataFrame) -> Any:
-    """The same for men; women score far lower."""
-    return np.where(rows["sex"] == "f", 0.6 * fair(rows), fair(rows))
-
-
-def unranked(rows: pd.DataFrame) -> Any:
-    """Scores of income turned round."""
-    return sigmoid(-1.2 * rows["income"])
-
-
-def fragile(rows: pd.DataFrame) -> Any:
-    """Good scores, but miles that are missing make the score missing, too."""
-    return fair(rows) + 0 * rows["miles"]
-
-
-def strict(rows: pd.DataFrame) -> Any:
-    """An estimator that refuses what is missing."""
-    if rows["miles"].isna().any():
-        raise ValueError("Input contains NaN")
-    return fair(rows)
-
-
-def week(number: int) -> Window:
-    """The window of a week; its rows come minute by minute."""
-    start = START + timedelta(weeks=number)
-    return Window(NAME, start, start + timedelta(weeks=1))
-
-
-def people(number: int) -> pd.DataFrame:
-    """The applicants of a week."""
-    drawn = applicants(ROWS, seed=number + 1)
-    return drawn.assign(at=pd.date_range(week(number).start, periods=ROWS, freq="min"))
-
-
-def served(number: int, score: Score, broken: bool = False) -> pd.DataFrame:
-    """A week's rows as they were served."""
-    rows = people(number)
-    if broken:
-        rows = rows.assign(miles=np.nan)
-    with np.errstate(invalid="ignore"):
-        return scored(rows, np.nan_to_num(np.asarray(score(rows), dtype=float), nan=0.5)).to_pandas()
-
-
-def world(*logs: pd.DataFrame) -> Services:
-    """A model without a history, over a log."""
-    nothing: Any = None
-    return Services(
-        ledger=FakeLedger(), registry=FakeRegistry(), source=FakeSource(pd.concat(logs, ignore_index=True)),
-        quality=Judged(), fairness=nothing, reporter=nothing, trainer=nothing, imputer=nothing,
-        mitigator=nothing, policy=POLICY,
-    )  # fmt: skip
-
-
-def lead(category: Category, metric: str, **facts: Any) -> Finding:
-    """A breach that an incident is opened on."""
-    facts = {"value": 0.5, "reference_value": 0.85, "threshold": 0.03, **facts}
-    return Finding(category=category, metric=metric, verdict=Verdict.BREACH, reason="said then", **facts)
-
-
-GAP = lead(Category.FAIRNESS, "selection_rate_ratio", attribute="sex", threshold=0.8)
-RANKING = lead(Category.PERFORMANCE, "auc")
-NULLS = lead(Category.DATA_QUALITY, "null_share", column="miles")
-
-
-def happened(given: Services, number: int, finding: Finding) -> str:
-    """An incident of a week, frozen and over."""
-    incident = f"{NAME}-2026010{number}-0a1b2c3d"
-    call = {
-        "category": str(finding.category), "categories": [str(finding.category)], "severity": "SEV2",
-        "playbook": "retrain", "playbooks": ["retrain"], "because": ["rule"],
-    }  # fmt: skip
-    evidence = given.ledger.put_evidence("assessment", {"findings": [finding.document()], "n": number})
-    payload = {"window": week(number).document(), "assessment": evidence, "call": call}
-    told(given, incident, EventKind.INCIDENT_OPENED, payload)
-    freeze(given, SPEC, incident)
-    told(given, incident, EventKind.INCIDENT_CLOSED, {"reason": "over"})
-    return incident
-
-
-def told(given: Services, incident: str, kind: EventKind, payload: Any) -> None:
-    """Append an event of an incident."""
-    event = NewEvent(kind=kind, key=f"{kind}:{incident}", model=NAME, incident=incident, payload=payload)
-    with given.ledger.transaction(NAME) as ledger:
-        ledger.append(event)
-
-
-def version(given: Services, score: Score) -> ModelVersion:
-    """Register a model."""
-    key = f"{score.__name__}:{len(given.registry.versions(NAME))}"
-    return given.registry.register(NAME, Model(score), key=key, tags={}, example=people(0), metrics={})
-
-
-def replayed(given: Services, score: Score, **more: Any) -> tuple[Finding, ...]:
-    """Replay the past against a model."""
-    return replay_incidents(given, SPEC, version(given, score), **more)
-
-
-def blessed(given: Services, score: Score, narrowing: Narrowing | None = None) -> Any:
-    """What the gate says of a model beside an equal champion, with the past weighed in."""
-    now = people(9)
-    table = scored(now, fair(now))
-    return gate(
-        SPEC, POLICY, Judged(), reference=digested(SPEC, table), champion=table, candidate=table,
-        further=replayed(given, score), narrowing=narrowing,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def past() -> tuple[Services, str, str]:
-    """A model with two past incidents: women were scored low, then miles were missing."""
-    given = world(served(1, biased), served(2, fragile, broken=True))
-    return given, happened(given, 1, GAP), happened(given, 2, NULLS)
+__all__ = ["past"]  # a fixture by name
 
 
 def test_a_candidate_that_repeats_the_old_bias_is_not_blessed(past: tuple[Services, str, str]) -> None:
@@ -367,93 +242,3 @@ def test_competition_and_revalidation_replay_the_past(past: tuple[Services, str,
             digest=champion.digest, seen_epoch=0, reason="bootstrap"))  # fmt: skip
     judged = revalidate(given, alone, window=week(9), reference=reference)
     assert any(one.metric.endswith("_again") for one in judged.validation.findings)
-
-
-def span(value: float, width: float = 0.02) -> Span:
-    """A value with an interval."""
-    return Span(value, value - width, value + width)
-
-
-@pytest.mark.parametrize(
-    ("candidate", "then", "worse", "expected"),
-    [
-        (span(0.85), span(0.5), span(-0.35), Verdict.PASS),  # within the limit
-        (span(0.70), span(0.5), span(-0.20), Verdict.PASS),  # beyond it, clearly better than then
-        (span(0.50), span(0.5), span(0.0), Verdict.BREACH),  # as bad as then
-        (span(0.79), span(0.76), span(-0.01), Verdict.BREACH),  # open by itself, proven for then
-        (span(0.79), span(0.79), span(0.0), Verdict.INCONCLUSIVE),  # proven for neither
-        (Span(float("nan"), 0, 1), span(0.5), span(0.0), Verdict.INCONCLUSIVE),  # no number is no pass
-    ],
-)
-def test_as_bad_as_then_is_ruled_by_hand(candidate: Span, then: Span, worse: Span, expected: Verdict) -> None:
-    """A ratio with the limit 0.8, in the cases that there are."""
-    assert rule_again(candidate, then, worse, 0.8, rising=False).verdict is expected
-
-
-def test_the_log_odds_of_the_story_are_what_they_seem() -> None:
-    """The fair model's scores follow income alone: its log odds are 1.2 times the income."""
-    rows = people(1)
-    assert np.allclose(logit(fair(rows)), 1.2 * rows["income"])
-
-
-B, M, R = "binary_classification", "multiclass_classification", "regression"
-
-
-@pytest.mark.parametrize(
-    ("category", "metric", "task", "expected"),
-    [
-        (Category.PERFORMANCE, "auc_floor", B, "auc"),
-        (Category.PERFORMANCE, "log_loss", B, "brier_score"),
-        (Category.PERFORMANCE, "accuracy", B, "balanced_accuracy"),
-        (Category.PERFORMANCE, "accuracy", M, "accuracy"),
-        (Category.PERFORMANCE, "worst_slice_absolute_error", R, "mean_absolute_error"),
-        (Category.CALIBRATION_DRIFT, "calibration_slope", B, "calibration_error"),
-        (Category.CALIBRATION_DRIFT, "bias", R, "bias"),
-        (Category.FAIRNESS, "selection_rate_gap_change", B, "selection_rate_ratio"),
-        (Category.FAIRNESS, "false_negative_rate_difference", B, "true_positive_rate_difference"),
-        (Category.FAIRNESS, "mean_absolute_error_gap_change", R, "mean_absolute_error_difference"),
-        (Category.FAIRNESS, "precision_difference", B, None),
-        (Category.DATA_DRIFT, "psi", B, None),
-    ],
-)
-def test_a_fault_is_measured_by_its_kind(
-    category: Category, metric: str, task: str, expected: str | None
-) -> None:
-    """The monitor's measure has one of its kind that compares two versions; a fault of the data has none."""
-    fault = Fault(category=category, lead=lead(category, metric))
-    assert fault.measure(replace(SPEC, task=task)) == expected
-    assert Fault(category=category, lead=None).measure(SPEC) is None
-
-
-def test_the_limit_of_then_is_the_reference_of_the_same_measure() -> None:
-    """Log-loss opened it: scores are compared by Brier score, from the Brier score of the reference."""
-    table = scored(people(1), fair(people(1)))
-    findings = (
-        lead(Category.PERFORMANCE, "log_loss", reference_value=0.9),
-        lead(Category.PERFORMANCE, "brier_score", reference_value=0.16, groups=("2",)),
-        lead(Category.PERFORMANCE, "brier_score", reference_value=0.15),
-    )
-    fault = Fault(category=Category.PERFORMANCE, lead=findings[0], findings=findings)
-    again = judge_again(SPEC, POLICY, fault, table, table)
-    assert again is not None
-    assert again.threshold == pytest.approx(0.15 + 0.03)
-    assert judge_again(SPEC, POLICY, replace(fault, findings=findings[:1]), table, table) is None
-
-
-def test_errors_of_a_regression_may_not_return() -> None:
-    """A reference error of 1 tolerates 1.2: twice that again is a breach, half of then is none."""
-    spec = replace(SPEC, task="regression", favourable_label=None)
-    rows = people(1).drop(columns=["truth", "noise"])
-    noise = np.random.default_rng(4).normal(0, 3, ROWS)
-
-    def said(size: float) -> pa.Table:
-        wrong = rows["label"] + size * noise
-        return pa.Table.from_pandas(rows.assign(score=wrong, decision=wrong), preserve_index=False)
-
-    one = lead(Category.PERFORMANCE, "mean_absolute_error", reference_value=1.0)
-    fault = Fault(category=Category.PERFORMANCE, lead=one, findings=(one,))
-    verdicts = [judge_again(spec, POLICY, fault, said(1), said(size)) for size in (1, 0.5, 0.1)]
-    assert [found.verdict for found in verdicts if found] == [Verdict.BREACH, Verdict.PASS, Verdict.PASS]
-    assert verdicts[0] is not None
-    assert verdicts[0].threshold == pytest.approx(1.2)
-    assert verdicts[0].value == pytest.approx(np.abs(noise).mean())

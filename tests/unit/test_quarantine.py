@@ -1,20 +1,12 @@
 """Windows that nothing is learnt from, on a ledger in memory."""
 
-from collections.abc import Iterator
-
 import pytest
 from amends.domain.events import EventKind, NewEvent
 from amends.workflow.remedies.quarantine import CONSUMER_NOTICE, left_out, quarantine, quarantined, release
 from amends.workflow.rows import labelled_rows, window_rows
 from remedy_story import REFERENCE, SPEC, WINDOW, logs, opened, retrained, services
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_quarantined_window_is_marked_told_and_not_learnt_from() -> None:

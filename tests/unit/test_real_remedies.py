@@ -1,6 +1,5 @@
 """Remedies on real incidents, where their data are: what was lost comes back on rows held out by time."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,9 +18,9 @@ from amends.workflow.remedies.mitigate_bias import curve_of, mitigate_bias
 from amends.workflow.remedies.recalibrate import recalibrate
 from amends.workflow.remedies.retrain import retrain
 from cases import Case, case, held_out, real, span
-from threadpoolctl import threadpool_limits
 
 pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
     *real,
     pytest.mark.filterwarnings(
         "ignore:module 'sre_constants' is deprecated:DeprecationWarning"  # great_expectations imports it
@@ -29,13 +28,6 @@ pytestmark = [
 ]
 METRES = 1609.344
 """In a mile: the taxi case's fault, undone by hand to know what the model lost."""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def asked(one: Case, **changes: Any) -> dict[str, Any]:

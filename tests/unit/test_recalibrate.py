@@ -1,6 +1,5 @@
 """Recalibration on a small credit model, with log, ledger and registry in memory."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,14 +7,8 @@ import pytest
 from amends.domain.window import Window
 from amends.errors import DataError, SpecError
 from remedy_story import SPEC, WINDOW, held_out, logs, parent, recalibrated, scores, services
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_recalibration_repairs_the_scale_and_keeps_the_order() -> None:

@@ -1,6 +1,5 @@
 """Held-back windows are let go after a new look, or by a person's word; consumers read their notices."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -18,16 +17,10 @@ from amends.workflow.remedies.quarantine import left_out, quarantine
 from amends.workflow.respond import record
 from fake_source import FakeSource
 from remedy_story import REFERENCE, SPEC, WINDOW, logs, opened, reference_of, services
-from threadpoolctl import threadpool_limits
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 BAD, GOOD = logs("broken"), logs("healthy")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture

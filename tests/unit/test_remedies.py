@@ -1,7 +1,7 @@
 """What all remedies share: one shape of lineage, one version however often they are tried."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,14 +18,8 @@ from remedy_story import (
     retrained,
     services,
 )
-from threadpoolctl import threadpool_limits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 REMEDIES: dict[str, Callable[..., Candidate]] = {

@@ -1,6 +1,5 @@
 """Retraining and masking of a model of several classes and of a regression, up to the gate's word."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,15 +7,9 @@ from amends.adapters.imputation import TreeImputer
 from amends.workflow.remedies.mask import mask
 from amends.workflow.remedies.retrain import retrain
 from amends.workflow.remedy import Candidate
-from threadpoolctl import threadpool_limits
 from wood_story import REFERENCE, TASKS, WINDOW, Wood, fit, trees
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On busy cores, threads that wait for one another are many times slower."""
-    with threadpool_limits(limits=1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,75 +1,24 @@
-"""The answer to an incident, step by step, on a ledger and a registry in memory."""
+"""An incident is found, planned for and contained, on a ledger and a registry in memory."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from amends.adapters.files import load_policy
-from amends.domain.approval import Answer
-from amends.domain.events import EventKind, NewEvent
+from amends.domain.events import EventKind
 from amends.domain.incident import call_from_document
 from amends.domain.promotion import Move
 from amends.domain.response import plan_response
 from amends.domain.spec import spec_from_document
 from amends.domain.window import Window
-from amends.errors import LedgerError, NotApproved, SpecError
+from amends.errors import LedgerError, SpecError
 from amends.ports import Services
-from amends.workflow import approve, freeze, monitor, respond, watch
-from amends.workflow.narrate import narrate
+from amends.workflow import freeze, monitor, respond
 from amends.workflow.promote import promote
 from answering import CALL, SPEC, WINDOW, opened, services
 from samples import FULL
 
 __all__ = ["services"]  # a fixture by name
-LINK = "http://127.0.0.1:8080/dags/respond_to_incident/runs/x"
-
-
-def validated(services: Services, incident: str, *, blessed: bool = True) -> None:
-    """A candidate, version 3, validated against the champion there is now."""
-    candidate = services.registry.register("lending", object(), key="3", tags={}, example=None, metrics={})
-    champion = services.ledger.champion("lending")
-    assert champion is not None
-    payload = {
-        "candidate": {"version": candidate.version, "digest": candidate.digest},
-        "champion": {"version": champion.version, "digest": champion.digest, "epoch": champion.epoch},
-        "blessed": blessed,
-        "reasons": ["as good as the champion"] if blessed else ["AUC fell"],
-        "validation": services.ledger.put_evidence("validation", {"findings": []}),
-    }
-    respond.record(services, incident, EventKind.CANDIDATE_VALIDATED, payload, model="lending")
-
-
-def answers(services: Services, incident: str, **changes: Any) -> list[Answer]:
-    """Everybody approves what was asked last."""
-    asked = respond.only(services, incident, EventKind.APPROVAL_REQUESTED)
-    people = {"data-science": "dana", "product": "petra", "legal": "lena"}
-    return [
-        replace(
-            Answer(
-                role=role,
-                person=people[role],
-                choice="Approve",
-                rationale="read all of the evidence",
-                answered_at="2026-03-01T12:30:00+00:00",
-                evidence=asked["evidence"],
-                assignees=(f"role:{role}",),
-            ),
-            **changes,
-        )
-        for role in asked["roles"]
-    ]
-
-
-def asked(services: Services) -> str:
-    """Walk to the point where people are asked."""
-    incident = opened(services)
-    freeze.freeze(services, SPEC, incident)
-    respond.decide(services, SPEC, incident)
-    respond.contain(services, SPEC, incident)
-    validated(services, incident)
-    approve.request_approvals(services, SPEC, incident, link=LINK)
-    return incident
 
 
 @pytest.mark.parametrize(
@@ -178,92 +127,6 @@ def test_a_champion_that_moved_meanwhile_is_not_rolled_back(services: Services) 
     assert services.registry.aliased("lending") == "1"
 
 
-def test_three_approvals_promote_and_a_retry_promotes_nothing_more(services: Services) -> None:
-    """The candidate becomes champion once, its epoch one further."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    for _ in range(2):
-        done = approve.promote_candidate(services, SPEC, incident, said)
-        assert done == {"promoted": True, "version": "3", "epoch": 4}
-    assert services.registry.aliased("lending") == "3"
-
-
-def test_a_rejection_is_recorded_and_promotes_nothing(services: Services) -> None:
-    """An honest no ends green: a refusal with its reason, the champion as it was."""
-    incident = asked(services)
-    said = answers(services, incident)
-    said[-1] = replace(said[-1], choice="Reject", rationale="the trade-off is not ours to take")
-    approve.record_answers(services, SPEC, incident, said)
-    done = approve.promote_candidate(services, SPEC, incident, said)
-    assert done["promoted"] is False
-    assert "lena rejected" in " ".join(done["reasons"])
-    assert services.registry.aliased("lending") == "1"
-
-
-def test_a_state_set_by_hand_is_refused_loudly(services: Services) -> None:
-    """An approval without a response on record raises, and the refusal stands in the ledger."""
-    incident = asked(services)
-    said = answers(services, incident)
-    said[-1] = replace(said[-1], person=None, choice=None, answered_at=None)
-    approve.record_answers(services, SPEC, incident, said)
-    with pytest.raises(NotApproved, match="by hand"):
-        approve.promote_candidate(services, SPEC, incident, said)
-    assert services.registry.aliased("lending") == "1"
-    assert services.ledger.events(incident=incident, kinds=[EventKind.PROMOTION_REFUSED])
-
-
-def test_answers_of_an_earlier_run_do_not_count_in_a_new_one(services: Services) -> None:
-    """A new run asks anew: its request has another digest."""
-    incident = asked(services)
-    old = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, old)
-    approve.request_approvals(services, SPEC, incident, link=LINK + "-again")
-    with pytest.raises(NotApproved, match="other evidence"):
-        approve.promote_candidate(services, SPEC, incident, old)
-
-
-def test_who_steered_the_response_may_not_approve_it(services: Services) -> None:
-    """The operator who chose the action is an author of the change."""
-    incident = opened(services)
-    freeze.freeze(services, SPEC, incident)
-    respond.decide(services, SPEC, incident, action="retrain", actor="dana")
-    validated(services, incident)
-    approve.request_approvals(services, SPEC, incident, link=LINK)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    assert "dana is an author" in " ".join(
-        approve.promote_candidate(services, SPEC, incident, said)["reasons"]
-    )
-
-
-def test_a_candidate_that_is_not_blessed_is_never_promoted(services: Services) -> None:
-    """Even three approvals do not replace a validation."""
-    incident = opened(services)
-    freeze.freeze(services, SPEC, incident)
-    respond.decide(services, SPEC, incident)
-    validated(services, incident, blessed=False)
-    approve.request_approvals(services, SPEC, incident, link=LINK)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    assert not approve.promote_candidate(services, SPEC, incident, said)["promoted"]
-
-
-def test_a_champion_moved_after_validation_refuses_the_candidate(services: Services) -> None:
-    """Approvals for a comparison with another champion are worth nothing."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    two = services.registry.version("lending", "2")
-    promote(
-        services.ledger,
-        services.registry,
-        Move(key="y", model="lending", version="2", digest=two.digest, seen_epoch=3, reason="bootstrap"),
-    )
-    assert not approve.promote_candidate(services, SPEC, incident, said)["promoted"]
-    assert services.registry.aliased("lending") == "2"
-
-
 def test_a_rehearsal_says_the_plan_and_touches_nothing(services: Services) -> None:
     """A dry run is on record as such; champion and decision stay untouched."""
     incident = opened(services)
@@ -292,66 +155,9 @@ def test_a_request_without_an_incident_opens_one_in_the_persons_name(services: S
     assert (found.opened_by, found.call.category, found.window) == ("olaf", "user_report", None)
 
 
-def test_a_healthy_window_under_the_promoted_version_closes_the_incident(services: Services) -> None:
-    """Recovery is measured on a window that the new version served, and told with its numbers."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    approve.promote_candidate(services, SPEC, incident, said)
-    assert watch.watch(services, SPEC) is None
-    served(services, "3", call=None)
-    assert watch.watch(services, SPEC) == "recovered"
-    story = narrate(services.ledger, incident)
-    assert "**recovered** under version `3`" in story
-    assert "**closed**" in story
-
-
-def test_a_relapse_under_the_promoted_version_rolls_back_by_itself(services: Services) -> None:
-    """A breach in the baking period returns production to the version before, never to one that failed."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    approve.promote_candidate(services, SPEC, incident, said)
-    served(services, "3", call=CALL)
-    assert watch.watch(services, SPEC) == "relapsed"
-    assert services.registry.aliased("lending") == "1"
-
-
-def test_a_window_served_by_the_old_version_proves_nothing(services: Services) -> None:
-    """A late batch of the failing version is neither recovery nor relapse."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    approve.promote_candidate(services, SPEC, incident, said)
-    served(services, "2", call=CALL)
-    assert watch.watch(services, SPEC) is None
-
-
 def test_an_unknown_action_is_refused(services: Services) -> None:
     """The form's choices are the only ones."""
     incident = opened(services)
     call = respond.incident_of(services.ledger, incident).call
     with pytest.raises(SpecError, match="Choose one of"):
         plan_response(call, services.policy, "delete everything")
-
-
-def served(services: Services, version: str, *, call: dict[str, Any] | None) -> None:
-    """A window assessed after the champion moved."""
-    number = len(services.ledger.events())
-    with services.ledger.transaction("lending") as ledger:
-        ledger.append(
-            NewEvent(
-                kind=EventKind.WINDOW_ASSESSED,
-                key=f"assessed:{number}",
-                model="lending",
-                payload={
-                    "window": WINDOW.document(),
-                    "origin": "batch",
-                    "assessment": "sha256:x",
-                    "rows": 10,
-                    "served_by": version,
-                    "call": call,
-                    "headline": {"auc": 0.8},
-                },
-            )
-        )

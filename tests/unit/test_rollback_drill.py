@@ -1,5 +1,7 @@
 """Rollback drill: whatever is wrong with the way back, a good version serves or a person decides."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -34,6 +36,21 @@ def by_hand(world: Services) -> str:
     """An incident that a person opened."""
     day = LOG["timestamp"][0].to_pydatetime()
     return respond.resolve(world, SPEC, incident=None, request="run", reason="calls", actor="olaf", day=day)
+
+
+def assessed(world: Services, incident: str, *, served_by: str, call: dict[str, Any] | None) -> None:
+    """A window after everything, answered by a version."""
+    shown = {"window": LATER, "origin": "batch", "assessment": "a", "rows": 1, "served_by": served_by,
+             "call": call, "headline": {}}  # fmt: skip
+    respond.record(world, incident, EventKind.WINDOW_ASSESSED, shown, model=MODEL)
+
+
+@contextmanager
+def deaf(registry: FakeRegistry) -> Iterator[None]:
+    """A registry that takes every move of the alias and makes none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "point_champion", lambda *_: None)
+        yield
 
 
 def earlier(world: Services, kind: EventKind, payload: dict[str, Any]) -> None:
@@ -213,13 +230,12 @@ def test_d7_a_rollback_of_a_rollback_does_not_ping_pong(services: Services, regi
 
 
 def test_d8_an_alias_that_reads_back_wrong_is_not_taken_for_done(
-    services: Services, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+    services: Services, registry: FakeRegistry
 ) -> None:
     """While the registry answers with the old version nothing is told as contained; the retry finishes it."""
     world = released(services, registry, Model(), Model())
     incident = begun(world)
-    with monkeypatch.context() as stale:
-        stale.setattr(registry, "point_champion", lambda *_: None)
+    with deaf(registry):
         for _ in range(2):
             with pytest.raises(Unavailable, match="reads 2"):
                 contain(world, SPEC, incident)
@@ -229,15 +245,13 @@ def test_d8_an_alias_that_reads_back_wrong_is_not_taken_for_done(
 
 
 def test_d8_a_rollback_given_up_is_finished_by_the_next_sweep(
-    services: Services, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+    services: Services, registry: FakeRegistry
 ) -> None:
     """The failed step stands on record; when the registry obeys again, whoever reconciles completes it."""
     world = released(services, registry, Model(), Model())
     incident = begun(world)
-    with monkeypatch.context() as stale:
-        stale.setattr(registry, "point_champion", lambda *_: None)
-        with pytest.raises(Unavailable):
-            contain(world, SPEC, incident)
+    with deaf(registry), pytest.raises(Unavailable):
+        contain(world, SPEC, incident)
     assert reconcile(world.ledger, registry, MODEL).step is Step.COMPLETED
     assert serves(world, incident, "1")
 
@@ -247,9 +261,7 @@ def test_d8_windows_of_the_old_version_prove_no_recovery(services: Services, reg
     world = released(services, registry, Model(), Model())
     incident = begun(world)
     assert serves(world, incident, "1")
-    shown = {"window": LATER, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "2", "call": None,
-             "headline": {}}  # fmt: skip
-    respond.record(world, incident, EventKind.WINDOW_ASSESSED, shown, model=MODEL)
+    assessed(world, incident, served_by="2", call=None)
     assert watch.watch(world, SPEC) is None
     assert not world.ledger.events(incident=incident, kinds=[EventKind.INCIDENT_CLOSED])
 
@@ -276,9 +288,7 @@ def test_a_relapse_goes_back_by_the_same_rules(
     incident = begun(world)
     registry.register(MODEL, Model(), key="remedy", tags={}, example=None, metrics={})  # type: ignore[arg-type]
     move_to(world, "3", reason="promotion", incident=incident)
-    shown = {"window": LATER, "origin": "batch", "assessment": "a", "rows": 1, "served_by": "3", "call": CALL,
-             "headline": {}}  # fmt: skip
-    respond.record(world, incident, EventKind.WINDOW_ASSESSED, shown, model=MODEL)
+    assessed(world, incident, served_by="3", call=CALL)
     assert watch.watch(world, SPEC) == "relapsed"
     assert registry.aliased(MODEL) == (target or "3")
     skipped = world.ledger.events(incident=incident, kinds=[EventKind.CONTAINMENT_SKIPPED])

@@ -113,6 +113,6 @@ def _moved(predictor: Any, threshold: float) -> Recalibrated:
 
 def _one_thread() -> Any:
     """On busy cores, threads that wait for one another are many times slower."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1)

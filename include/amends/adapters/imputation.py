@@ -27,7 +27,7 @@ class TreeImputer:
         from sklearn.compose import ColumnTransformer
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import OrdinalEncoder
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         rows, model = _learnable(spec, rows, column)
         codes = OrdinalEncoder(

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.database import Dsn, ledger_of
 from amends.errors import BadInput
 
 if TYPE_CHECKING:
     from amends.ports import Ledger
 
 Incident = Annotated[str, typer.Argument(help="The incident's id, as the ledger and the run's name have it.")]
-Dsn = Annotated[
-    str | None, typer.Option("--dsn", envvar="AMENDS_DSN", help="libpq URL of the ledger's database.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -30,7 +28,7 @@ def explain(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> 
     from amends.domain.narrative import narrative
     from amends.workflow.replay import explain as explain_again
 
-    ledger = _ledger(dsn)
+    ledger = ledger_of(dsn)
     events = ledger.events(incident=incident)
     found = incident_from_events(events)
     if found is None:
@@ -58,7 +56,7 @@ def replay(incident: Incident, *, dsn: Dsn = None, as_json: AsJson = False) -> N
     """
     from amends.workflow.replay import replay as decide_again
 
-    ledger = _ledger(dsn)
+    ledger = ledger_of(dsn)
     if not ledger.events(incident=incident):
         raise _unknown(incident)
     differences = decide_again(ledger, incident)
@@ -87,7 +85,7 @@ def report(
     from amends.domain.events import EventKind
     from amends.domain.incident import incident_from_events
 
-    ledger = _ledger(dsn)
+    ledger = ledger_of(dsn)
     found = incident_from_events(ledger.events(incident=incident))
     if found is None:
         raise _unknown(incident)
@@ -136,7 +134,7 @@ def close(
     """
     from amends.domain.events import EventKind, NewEvent
 
-    ledger = _ledger(dsn)
+    ledger = ledger_of(dsn)
     events = ledger.events(incident=incident)
     if not events:
         raise _unknown(incident)
@@ -154,14 +152,6 @@ def close(
             )
         )
     print(f"{incident}: closed by {closed.actor} at {closed.at:%Y-%m-%d %H:%M:%S} UTC.")
-
-
-def _ledger(dsn: str | None) -> "Ledger":
-    from amends.adapters.postgres import PostgresLedger
-
-    if not dsn:
-        raise BadInput("no database is named. Give --dsn or set AMENDS_DSN to the ledger's libpq URL.")
-    return PostgresLedger(dsn)
 
 
 def _unknown(incident: str) -> BadInput:

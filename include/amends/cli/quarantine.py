@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amends.cli.database import Dsn, ledger_of
 from amends.errors import BadInput
 
 if TYPE_CHECKING:
     from amends.domain.spec import ModelSpec
     from amends.domain.window import Window
     from amends.measures.digests import WindowDigest
-    from amends.ports import Ledger, WindowSource
+    from amends.ports import WindowSource
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Span = Annotated[str, typer.Option("--window", help="START/END of the held window, as ISO 8601 times.")]
@@ -29,9 +30,6 @@ Data = Annotated[list[str] | None, typer.Option("--data", help="The repaired row
 Rows = Annotated[
     str | None,
     typer.Option("--rows", envvar="AMENDS_ROWS_DSN", help="libpq URL of the rows, for a Postgres source."),
-]
-Dsn = Annotated[
-    str | None, typer.Option("--dsn", envvar="AMENDS_DSN", help="libpq URL of the ledger's database.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -57,7 +55,7 @@ def release(
     from amends.cli.loading import rules_for
     from amends.workflow.release import release_window
 
-    model, ledger = load_spec(spec), _ledger(dsn)
+    model, ledger = load_spec(spec), ledger_of(dsn)
     if not by.strip():
         raise BadInput("release: a name is needed. Give --by.")
     span = _window(model, window)
@@ -88,7 +86,7 @@ def notices(
     """
     from amends.workflow import notices as of
 
-    ledger = _ledger(dsn)
+    ledger = ledger_of(dsn)
     if acknowledge is not None:
         if not by.strip():
             raise BadInput("notices: who acknowledges? Give --by with a name.")
@@ -162,11 +160,3 @@ def _source(model: "ModelSpec", rows: str | None) -> "WindowSource":
     raise BadInput(
         f"nothing says where the rows of {model.name!r} are. Give --rows, or --reference and --data."
     )
-
-
-def _ledger(dsn: str | None) -> "Ledger":
-    from amends.adapters.postgres import PostgresLedger
-
-    if not dsn:
-        raise BadInput("no database is named. Give --dsn or set AMENDS_DSN to the ledger's libpq URL.")
-    return PostgresLedger(dsn)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amends.cli.database import Dsn, dsn_of
 from amends.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,12 +37,6 @@ Person = Annotated[
     str | None, typer.Option("--by", help="start, stop: who does it; the name stands in the ledger.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="stop: why.")]
-Dsn = Annotated[
-    str,
-    typer.Option(
-        "--dsn", envvar="AMENDS_DSN", help="libpq URL of the ledger's database.", show_default=False
-    ),
-]
 Log = Annotated[
     str | None, typer.Option("--log", help="look: libpq URL of the prediction log, if it is elsewhere.")
 ]
@@ -52,9 +47,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 
 def trial(
-    action: Annotated[Action, typer.Argument(help="start, look, stop or show.")], *, spec: Spec, dsn: Dsn,
+    action: Annotated[Action, typer.Argument(help="start, look, stop or show.")], *, spec: Spec,
     incident: Incident = None, mode: Mode = "shadow", share: Share = None, by: Person = None,
-    reason: Reason = None, log: Log = None, registry: Registry = None, as_json: AsJson = False,
+    reason: Reason = None, dsn: Dsn = None, log: Log = None, registry: Registry = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Try a blessed candidate on live rows: beside the champion, or answering a share; exit code 1 on a no.
 
@@ -67,7 +63,7 @@ def trial(
     model = load_spec(spec)
     starts = action is Action.START
     address = _given(registry, "--registry") if starts else ""
-    services = _services(model, dsn, log=log, registry=address)
+    services = _services(model, dsn_of(dsn), log=log, registry=address)
     if starts:
         asked = {"incident": _given(incident, "--incident"), "mode": mode, "share": share}
         said = _start(services, model, asked, _given(by, "--by"))
@@ -141,30 +137,17 @@ def _lines(said: dict[str, Any]) -> list[str]:
 
 def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str) -> "Services":
     """The ports that a trial needs; what it does not need is never called."""
-    from amends.adapters.evidently import EvidentlyReporter
-    from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.fairlearn_mitigation import FairlearnMitigator
-    from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.adapters.imputation import TreeImputer
+    from amends.adapters.bundle import bundle
     from amends.adapters.mlflow_registry import MlflowRegistry
     from amends.adapters.postgres import PostgresLedger
-    from amends.adapters.training import FunctionTrainer
     from amends.cli.loading import rules_for
     from amends.measures.trial_rows import shadow_spec
-    from amends.ports import Services
 
-    policy = rules_for(model, os.environ.get("AMENDS_POLICY"))
-    return Services(
+    return bundle(
+        rules_for(model, os.environ.get("AMENDS_POLICY")),
         ledger=PostgresLedger(dsn),
         registry=MlflowRegistry(registry),
         source=_source(model, log or dsn),
-        quality=GreatExpectationsGate(policy),
-        fairness=FairlearnMetrics(),
-        reporter=EvidentlyReporter(),
-        trainer=FunctionTrainer(),
-        imputer=TreeImputer(),
-        mitigator=FairlearnMitigator(),
-        policy=policy,
         shadow=_source(shadow_spec(model), log or dsn),
     )
 

@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-from amends.errors import BadInput
+from amends.cli.database import Dsn, dsn_of
 
-Dsn = Annotated[
-    str | None, typer.Option("--dsn", envvar="AMENDS_DSN", help="libpq URL of the ledger's database.")
-]
 Kept = Annotated[
     str | None,
     typer.Option("--checkpoint", help="A checkpoint that an earlier verify printed and you kept elsewhere."),
@@ -27,9 +24,7 @@ def verify(*, dsn: Dsn = None, checkpoint: Kept = None, as_json: AsJson = False)
     """
     from amends.adapters.postgres.audit import Checkpoint, audit
 
-    if not dsn:
-        raise BadInput("no database is named. Give --dsn or set AMENDS_DSN to the ledger's libpq URL.")
-    found = audit(dsn, Checkpoint.read(checkpoint) if checkpoint else None)
+    found = audit(dsn_of(dsn), Checkpoint.read(checkpoint) if checkpoint else None)
     if as_json:
         print(json.dumps(found.document()))
     elif found.problems:

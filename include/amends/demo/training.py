@@ -41,7 +41,7 @@ def train_on_officers(rows: "pd.DataFrame", spec: ModelSpec) -> Any:
 
 def _fit(pipeline: Any, inputs: "pd.DataFrame", outcome: "pd.Series[int]") -> Any:
     """Fit on one thread: on busy cores, threads that wait for one another are many times slower."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
         return pipeline.fit(inputs, outcome)

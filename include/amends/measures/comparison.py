@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,8 @@ CALIBRATION_BINS = 10
 """Bins of equal mass for the calibration error (Naeini et al. 2015 use 10)."""
 PAIR = 2
 """Groups that a gap needs."""
+Table: TypeAlias = tuple[tuple[str, tuple[Floats, ...], Statistic, bool], ...]
+"""By measure: the sums of champion and candidate, the statistic on them, whether a higher value is worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,14 @@ def compare(
     )
 
 
+def compare_table(resampler: Resampler, table: Table, n: int) -> list[Comparison]:
+    """Compare several statistics on the same rows."""
+    return [
+        compare(resampler, metric, (sums[0], sums[1]), statistic, rising=rising, n=n)
+        for metric, sums, statistic, rising in table
+    ]
+
+
 def compare_scores(rows: PairedRows, resampler: Resampler) -> list[Comparison]:
     """Discrimination, decisions and calibration of both versions."""
     sides = rows.champion, rows.candidate
@@ -61,16 +72,13 @@ def compare_scores(rows: PairedRows, resampler: Resampler) -> list[Comparison]:
     confusion = tuple(_confusion(resampler, rows.label, side) for side in sides)
     error = tuple(_squared(resampler, rows.label, side.score) for side in sides)
     reliable = tuple(reliability(resampler, rows.label, side.score) for side in sides)
-    table: tuple[tuple[str, tuple[Floats, ...], Statistic, bool], ...] = (
+    table: Table = (
         ("auc", auc, auc_of, False),
         ("balanced_accuracy", confusion, balanced_accuracy_of, False),
         ("brier_score", error, mean_of, True),
         ("calibration_error", reliable, calibration_error_of, True),
     )
-    return [
-        compare(resampler, metric, (sums[0], sums[1]), statistic, rising=rising, n=rows.rows)
-        for metric, sums, statistic, rising in table
-    ]
+    return compare_table(resampler, table, rows.rows)
 
 
 def _ranked(resampler: Resampler, label: Counts, score: Floats) -> Floats:

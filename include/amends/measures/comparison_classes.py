@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from amends.measures.arrow import Counts, Floats
-from amends.measures.comparison import Comparison, calibration_error_of, compare, reliability
+from amends.measures.comparison import Comparison, Table, calibration_error_of, compare_table, reliability
 from amends.measures.pairing import PairedRows, Side
 from amends.measures.performance import two_sided
-from amends.measures.resampling import TAIL, Estimate, Resampler, Statistic
+from amends.measures.resampling import TAIL, Estimate, Resampler
 
 CONFIDENCE = 1 - 2 * TAIL / 100
 """Of the intervals of single classes, which they share."""
@@ -33,16 +33,13 @@ def compare_classes(rows: PairedRows, resampler: Resampler) -> list[Comparison]:
     confident = tuple(
         reliability(resampler, (rows.label == side.decision).astype(np.int64), side.score) for side in sides
     )
-    table: tuple[tuple[str, tuple[Floats, ...], Statistic, bool], ...] = (
+    table: Table = (
         ("accuracy", counted, accuracy_of, False),
         ("balanced_accuracy", counted, balanced_accuracy_of, False),
         ("macro_f1", counted, macro_f1_of, False),
         ("calibration_error", confident, calibration_error_of, True),
     )
-    return [
-        compare(resampler, metric, (sums[0], sums[1]), statistic, rising=rising, n=rows.rows)
-        for metric, sums, statistic, rising in table
-    ]
+    return compare_table(resampler, table, rows.rows)
 
 
 def worst_class(rows: PairedRows, resampler: Resampler, least: float, margin: float) -> ClassLoss | None:

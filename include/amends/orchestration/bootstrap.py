@@ -24,29 +24,17 @@ def ledger() -> "Ledger":
 
 def services(spec: "ModelSpec") -> "Services":
     """Bundle the ports for one model. Nothing is connected before it is used."""
-    from amends.adapters.evidently import EvidentlyReporter
-    from amends.adapters.fairlearn_metrics import FairlearnMetrics
-    from amends.adapters.fairlearn_mitigation import FairlearnMitigator
+    from amends.adapters.bundle import bundle
     from amends.adapters.files import load_policy
-    from amends.adapters.great_expectations import GreatExpectationsGate
-    from amends.adapters.imputation import TreeImputer
-    from amends.adapters.training import FunctionTrainer
     from amends.measures.trial_rows import shadow_spec
-    from amends.ports import Services
 
     written = os.environ.get("AMENDS_POLICY"), os.environ.get("AMENDS_PLAYBOOKS")
     policy = load_policy(*written).overridden(spec.policy, f"model {spec.name!r}")
-    return Services(
+    return bundle(
+        policy,
         ledger=ledger(),
         registry=_registry(),
         source=_source(spec),
-        quality=GreatExpectationsGate(policy),
-        fairness=FairlearnMetrics(),
-        reporter=EvidentlyReporter(),
-        trainer=FunctionTrainer(),
-        imputer=TreeImputer(),
-        mitigator=FairlearnMitigator(),
-        policy=policy,
         shadow=_source(shadow_spec(spec)),
     )
 

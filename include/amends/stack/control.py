@@ -78,8 +78,8 @@ def up(
     dags = _existing(dags_folder)
     layout.create()
     with _exclusive(layout):
-        known, identity = state.read(layout), load(layout)
-        if identity and known and known.phase == "up" and known.supervisor.alive():
+        identity = _up(layout)
+        if identity is not None:
             return _running(layout, identity, begun)
         _check_disk(layout)
         _sweep(layout)
@@ -127,6 +127,12 @@ def status(home: Path) -> Status:
     )
 
 
+def ledger_dsn(home: Path) -> str | None:
+    """A libpq URL of the ledger of a home's stack, for its clients; None where none is up."""
+    identity = _up(Layout.at(home))
+    return identity.ledger_dsn if identity else None
+
+
 def wait_for_end(home: Path) -> None:
     """Return when the stack of a home has ended, whoever ended it."""
     layout = Layout.at(home)
@@ -134,12 +140,19 @@ def wait_for_end(home: Path) -> None:
         time.sleep(1)
 
 
+def _up(layout: Layout) -> Identity | None:
+    """Identity of a stack that is up and supervised."""
+    known, identity = state.read(layout), load(layout)
+    up = identity is not None and known is not None and known.phase == "up" and known.supervisor.alive()
+    return identity if up else None
+
+
 def _running(
     layout: Layout, identity: Identity, begun: float, *, started_now: bool = False, first_time: bool = False
 ) -> Running:
     return Running(
         home=layout.home,
-        dsn=identity.dsn("amends_app", "amends"),
+        dsn=identity.ledger_dsn,
         owner_dsn=identity.dsn("amends", "amends"),
         mlflow_uri=identity.url("mlflow"),
         airflow_url=identity.url("airflow"),

@@ -24,9 +24,9 @@ def client_environment(layout: Layout, identity: Identity) -> dict[str, str]:
     service_password = identity.user_passwords[SERVICE_USER]
     return {
         "AMENDS_HOME": str(layout.home),
-        "AMENDS_DSN": identity.dsn("amends_app", "amends"),
+        "AMENDS_DSN": identity.ledger_dsn,
         "AMENDS_SPECS": identity.specs,
-        "AIRFLOW_CONN_AMENDS_DB": identity.dsn("amends_app", "amends"),
+        "AIRFLOW_CONN_AMENDS_DB": identity.ledger_dsn,
         "AIRFLOW_CONN_AIRFLOW_API": f"http://{SERVICE_USER}:{service_password}@{airflow}",
         "MLFLOW_TRACKING_URI": identity.url("mlflow"),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

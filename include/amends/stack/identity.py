@@ -49,6 +49,11 @@ class Identity:
         password = self.database_passwords[role]
         return f"postgresql://{role}:{password}@{LOOPBACK}:{self.ports['postgres']}/{database}"
 
+    @property
+    def ledger_dsn(self) -> str:
+        """A libpq URL of the ledger, for those who append to it and read it."""
+        return self.dsn("amends_app", "amends")
+
     def url(self, service: str) -> str:
         """Where a service answers over HTTP."""
         return f"http://{LOOPBACK}:{self.ports[service]}"

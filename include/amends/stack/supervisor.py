@@ -90,7 +90,7 @@ class Supervisor:
         addresses = {
             "AMENDS_ADMIN_DSN": self.identity.dsn(postgres.SUPERUSER, "postgres"),
             "AMENDS_OWNER_DSN": self.identity.dsn("amends", "amends"),
-            "AMENDS_DSN": self.identity.dsn("amends_app", "amends"),
+            "AMENDS_DSN": self.identity.ledger_dsn,
             "MLFLOW_BACKEND_STORE_URI": self.identity.dsn("mlflow", "mlflow"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.identity.dsn("airflow", "airflow"),
         }

@@ -17,17 +17,7 @@ from amends.measures.comparison_classes import ClassLoss, compare_classes, of_cl
 from amends.measures.fairness import SMALL_CELL, favourable
 from amends.measures.pairing import PairedRows
 from amends.measures.resampling import Resampler
-from amends.workflow.gate_rulings import (
-    LEVELS,
-    About,
-    change,
-    gap_findings,
-    level,
-    named,
-    no_two_groups,
-    span,
-    too_small,
-)
+from amends.workflow.gate_rulings import LEVELS, Gap, change, judge_gaps, level, span
 
 if TYPE_CHECKING:
     from amends.domain.policy import Policy
@@ -123,15 +113,16 @@ def _gaps(
     """Judge gaps in decisions and errors. :param good: the decision that is good for the person."""
     least = {name: max(policy.limit(f"fairness.{name}"), SMALL_CELL) for name in ("min_group", "min_class")}
     sums = group_table(rows, resampler, attribute)
-    number, names = rows.groups[attribute]
-    table = sums[1].sum(axis=0).reshape(-1, 2, 2)
-    for metric, one, left_out in compare_groups(resampler, sums, good, least):
-        small = too_small(names, number, left_out)
-        if one is None:
-            wanted = f"{least['min_group']:g} rows and {least['min_class']:g} of each outcome"
-            yield no_two_groups(metric, attribute, rows.rows, wanted, small)
-            continue
+    names, table = rows.groups[attribute][1], sums[1].sum(axis=0).reshape(-1, 2, 2)
+
+    def ends(metric: str, left_out: Sequence[int]) -> tuple[str, ...]:
         judged = [i for i in range(len(names)) if i not in left_out]
         rates = group_rates(metric, table[judged], good)
-        ends = tuple(names[judged[int(i)]] for i in (rates.argmin(), rates.argmax()))
-        yield from gap_findings(one, policy, About(named(attribute), ends, small, rows.rows))
+        return tuple(names[judged[int(i)]] for i in (rates.argmin(), rates.argmax()))
+
+    gaps = (
+        Gap(metric, one, ends(metric, left_out) if one else (), left_out)
+        for metric, one, left_out in compare_groups(resampler, sums, good, least)
+    )
+    wanted = f"{least['min_group']:g} rows and {least['min_class']:g} of each outcome"
+    return judge_gaps(policy, rows, attribute, gaps, wanted)

@@ -1,27 +1,18 @@
 """What the gate asks of a regression: how far predictions are off, in which direction, and for whom."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amends.domain.findings import Category, Finding
 from amends.domain.noninferiority import proven
+from amends.measures.arrow import Floats
 from amends.measures.comparison_errors import compare_errors, compare_group_errors
 from amends.measures.fairness import SMALL_CELL
 from amends.measures.pairing import PairedErrors
 from amends.measures.resampling import Resampler
-from amends.workflow.gate_rulings import (
-    LEVELS,
-    About,
-    change,
-    gap_findings,
-    level,
-    named,
-    no_two_groups,
-    span,
-    too_small,
-)
+from amends.workflow.gate_rulings import LEVELS, Gap, change, judge_gaps, level, span
 
 if TYPE_CHECKING:
     from amends.domain.policy import Policy
@@ -50,13 +41,16 @@ def _gaps(
     policy: "Policy", rows: PairedErrors, resampler: Resampler, attribute: tuple[str, ...]
 ) -> Iterator[Finding]:
     least = max(policy.limit("fairness.min_group"), SMALL_CELL)
-    number, names = rows.groups[attribute]
-    for metric, one, means, left_out in compare_group_errors(rows, resampler, attribute, least):
-        small = too_small(names, number, left_out)
-        if one is None:
-            yield no_two_groups(metric, attribute, rows.rows, f"{least:g} rows", small)
-            continue
-        shown = means.copy()
-        shown[left_out] = np.nan
-        ends = names[int(np.nanargmin(shown))], names[int(np.nanargmax(shown))]
-        yield from gap_findings(one, policy, About(named(attribute), ends, small, rows.rows))
+    names = rows.groups[attribute][1]
+    gaps = (
+        Gap(metric, one, _ends(names, means, left_out) if one else (), left_out)
+        for metric, one, means, left_out in compare_group_errors(rows, resampler, attribute, least)
+    )
+    return judge_gaps(policy, rows, attribute, gaps, f"{least:g} rows")
+
+
+def _ends(names: Sequence[str], means: Floats, left_out: Sequence[int]) -> tuple[str, str]:
+    """The groups of the lowest and of the highest mean."""
+    shown = means.copy()
+    shown[list(left_out)] = np.nan
+    return names[int(np.nanargmin(shown))], names[int(np.nanargmax(shown))]

@@ -1,6 +1,6 @@
 """From one comparison of two versions to the gate's findings: the level, and the change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from amends.measures.resampling import Estimate
 
 if TYPE_CHECKING:
     from amends.domain.policy import Policy
+    from amends.measures.pairing import PairedErrors, PairedRows
 
 LEVELS = {
     "auc": "gate.auc",
@@ -106,9 +107,36 @@ def change(
     )  # fmt: skip
 
 
-def gap_findings(
-    one: Comparison, policy: "Policy", about: About, margins: Mapping[str, str] = MARGINS
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A gap between groups in two versions, before it is judged.
+
+    ``compared``: None where under two groups are large enough. ``ends``: the groups between which the
+    candidate's gap is. ``left_out``: numbers of the groups that are too small.
+    """
+
+    metric: str
+    compared: Comparison | None
+    ends: tuple[str, ...]
+    left_out: Sequence[int]
+
+
+def judge_gaps(
+    policy: "Policy", rows: "PairedRows | PairedErrors", attribute: tuple[str, ...], gaps: Iterable[Gap],
+    wanted: str,
+) -> Iterator[Finding]:  # fmt: skip
+    """Judge the gaps between the groups of an attribute. :param wanted: what a group needs to be judged."""
+    number, names = rows.groups[attribute]
+    for gap in gaps:
+        small = _too_small(names, number, gap.left_out)
+        if gap.compared is None:
+            yield _no_two_groups(gap.metric, attribute, rows.rows, wanted, small)
+        else:
+            about = About(_named(attribute), gap.ends, small, rows.rows)
+            yield from _gap_findings(gap.compared, policy, about)
+
+
+def _gap_findings(one: Comparison, policy: "Policy", about: About) -> list[Finding]:
     """Judge a gap between groups: of one attribute its level too, of an intersection only the change."""
     if 0 < about.rows - one.n < SMALL_CELL:
         one = replace(one, n=about.rows)
@@ -118,24 +146,24 @@ def gap_findings(
         limit = policy.limit(limited)
         found.append(level(one, Category.FAIRNESS, limit, about))
         harmless = proven(span(one.candidate), limit, rising=one.rising)
-    margin = policy.limit(margins[one.metric])
+    margin = policy.limit(MARGINS[one.metric])
     return [*found, change(one, Category.FAIRNESS, margin, about, harmless=harmless)]
 
 
-def no_two_groups(metric: str, attribute: tuple[str, ...], n: int, wanted: str, small: str) -> Finding:
+def _no_two_groups(metric: str, attribute: tuple[str, ...], n: int, wanted: str, small: str) -> Finding:
     """Say that a gap cannot be judged: no two groups are large enough."""
     return Finding(
-        category=Category.FAIRNESS, metric=metric, attribute=named(attribute), n=n, verdict=Verdict.NO_DATA,
+        category=Category.FAIRNESS, metric=metric, attribute=_named(attribute), n=n, verdict=Verdict.NO_DATA,
         reason=f"under two groups have {wanted} asked for{small}",
     )  # fmt: skip
 
 
-def named(attribute: tuple[str, ...]) -> str | tuple[str, ...]:
+def _named(attribute: tuple[str, ...]) -> str | tuple[str, ...]:
     """A single attribute by its name, an intersection by all of them."""
     return attribute[0] if len(attribute) == 1 else attribute
 
 
-def too_small(names: Sequence[str], number: Counts, left_out: Sequence[int]) -> str:
+def _too_small(names: Sequence[str], number: Counts, left_out: Sequence[int]) -> str:
     """Say which groups were too small to be judged; one under SMALL_CELL rows is not named."""
     told = [names[i] for i in left_out if int((number == i).sum()) >= SMALL_CELL]
     hidden = [f"(under {SMALL_CELL} rows)"] if len(told) < len(left_out) else []

@@ -14,8 +14,8 @@ from amends.domain.spec import ModelSpec
 from amends.errors import ArtefactError, LedgerError, Refused
 from amends.ports import Ledger, Services
 from amends.workflow.monitor import open_by_hand
-from amends.workflow.promote import promote, rollback_target
-from amends.workflow.verified import known_bad, smoke_test
+from amends.workflow.promote import promote
+from amends.workflow.verified import return_target
 
 NO_WAY_BACK = "no earlier approved version loads and scores"
 
@@ -115,11 +115,7 @@ def _containment(
     intents = services.ledger.events(incident=incident, kinds=[EventKind.PROMOTION_INTENDED])
     begun = next((event.payload for event in intents if event.key == f"{key}:intended"), None)
     if begun is None:
-        target = rollback_target(
-            services.ledger, services.registry, spec.name,
-            known_bad=known_bad(services.ledger, spec.name, incident),
-            proof=smoke_test(services, spec, incident),
-        )  # fmt: skip
+        target = return_target(services, spec, incident)
         if target is None:
             return None
         begun = {"version": target.version, "digest": target.digest}

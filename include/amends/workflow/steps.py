@@ -1,7 +1,8 @@
 """The house's steps: what packaged playbooks are made of, each with its way back and its criterion."""
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from amends.domain.events import EventKind
 from amends.domain.findings import Category, Finding
@@ -26,8 +27,7 @@ from amends.workflow.remedies import (
 )
 from amends.workflow.respond import incident_of, record
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Run: TypeAlias = Callable[[Services, ModelSpec, str, Facts], Facts]
 
 MASK_DAYS = 30
 """How long a mask may stand before people look again, where the playbook says nothing else."""
@@ -205,6 +205,11 @@ def _nothing(*_: object) -> None:
     """Nothing was altered."""
 
 
+def _met(_: Facts) -> str:
+    """No criterion but that it was done."""
+    return ""
+
+
 def _smaller_loss(facts: Facts) -> str:
     losses: Mapping[str, Any] = facts["facts"].get("log_loss", {})
     chosen, before = losses.get(facts["facts"].get("map")), losses.get("unchanged")
@@ -226,50 +231,26 @@ def _keeps_limit(facts: Facts) -> str:
 CANDIDATE_BACK = "the candidate is withdrawn: nobody is asked about it, and it serves nobody"
 NOTHING_BACK = "nothing was altered"
 
+
+def _builds(does: str, run: Run, unmet: Callable[[Facts], str] = _met) -> StepKind:
+    """A step that leads to a candidate."""
+    return StepKind(does=does, way_back=CANDIDATE_BACK, run=run, undo=withdraw, unmet=unmet)
+
+
+def _tells(does: str, run: Run) -> StepKind:
+    """A step that alters nothing."""
+    return StepKind(does=does, way_back=NOTHING_BACK, run=run, undo=_nothing)
+
+
 HOUSE: dict[str, StepKind] = {
-    "watch_on": StepKind(
-        does="Close the incident, or leave it to the watch.",
-        way_back=NOTHING_BACK,
-        run=watch_on,
-        undo=_nothing,
-    ),
-    "hand_to_people": StepKind(
-        does="Record that a person goes on.",
-        way_back=NOTHING_BACK,
-        run=hand_to_people,
-        undo=_nothing,
-    ),
-    "train": StepKind(
-        does="Train a candidate on recent labelled rows and register it.",
-        way_back=CANDIDATE_BACK,
-        run=train,
-        undo=withdraw,
-    ),
-    "train_without": StepKind(
-        does="Train a candidate that never saw the broken inputs.",
-        way_back=CANDIDATE_BACK,
-        run=train_without,
-        undo=withdraw,
-    ),
-    "mask_inputs": StepKind(
-        does="Wrap the version so that it no longer sees the broken inputs.",
-        way_back=CANDIDATE_BACK,
-        run=mask_inputs,
-        undo=withdraw,
-    ),
-    "recalibrate": StepKind(
-        does="Wrap the version in a map of its scores.",
-        way_back=CANDIDATE_BACK,
-        run=recalibrate_scores,
-        undo=withdraw,
-        unmet=_smaller_loss,
-    ),
-    "mitigate": StepKind(
-        does="Build versions under a parity constraint, and register the best.",
-        way_back=CANDIDATE_BACK,
-        run=mitigate,
-        undo=withdraw,
-        unmet=_keeps_limit,
+    "watch_on": _tells("Close the incident, or leave it to the watch.", watch_on),
+    "hand_to_people": _tells("Record that a person goes on.", hand_to_people),
+    "train": _builds("Train a candidate on recent labelled rows and register it.", train),
+    "train_without": _builds("Train a candidate that never saw the broken inputs.", train_without),
+    "mask_inputs": _builds("Wrap the version so that it no longer sees the broken inputs.", mask_inputs),
+    "recalibrate": _builds("Wrap the version in a map of its scores.", recalibrate_scores, _smaller_loss),
+    "mitigate": _builds(
+        "Build versions under a parity constraint, and register the best.", mitigate, _keeps_limit
     ),
     "quarantine_rows": StepKind(
         does="Mark the rows as not to be learnt from, and tell the consumers.",
@@ -278,11 +259,6 @@ HOUSE: dict[str, StepKind] = {
         undo=_release,
         unmet=lambda facts: "" if facts["held"] else "the rows were released meanwhile",
     ),
-    "judge_champion": StepKind(
-        does="Put the serving version through the whole gate.",
-        way_back=NOTHING_BACK,
-        run=judge_champion,
-        undo=_nothing,
-    ),
+    "judge_champion": _tells("Put the serving version through the whole gate.", judge_champion),
 }
 """Steps by the name that a playbook uses."""

@@ -100,17 +100,7 @@ def _look(
         "trial": trial.id, "window": window.document(), "unread": unread if left else TAKEN_IN,
         "found": summary(state, trial.limits), "state": state.document(),
     }  # fmt: skip
-    with services.ledger.transaction(trial.model) as transaction:
-        event = transaction.append(
-            NewEvent(
-                kind=EventKind.TRIAL_LOOKED,
-                key=f"{EventKind.TRIAL_LOOKED}:{trial.id}:{window.key}",
-                model=trial.model,
-                incident=trial.incident,
-                payload=payload,
-            )
-        )
-    return event.payload
+    return _record(services, trial, EventKind.TRIAL_LOOKED, payload, at=window.key)
 
 
 def _not_yet(window: Window, looks: Sequence[dict[str, Any]]) -> Window | None:
@@ -146,16 +136,21 @@ def _end(
         "outcome": str(outcome), "reason": reason, "windows": len(looks),
         "found": looks[-1]["found"] if looks else None,
     }  # fmt: skip
+    ended = _record(services, trial, EventKind.TRIAL_ENDED, payload, actor=actor)
+    narrate(services.ledger, trial.incident)
+    return ended
+
+
+def _record(
+    services: Services, trial: Trial, kind: EventKind, payload: dict[str, Any], *,
+    at: str = "", actor: str = "amends",
+) -> dict[str, Any]:  # fmt: skip
+    """Append one event of a trial; what its key holds already stands. :param at: key of a look's window."""
+    key = f"{kind}:{trial.id}" + (f":{at}" if at else "")
     with services.ledger.transaction(trial.model) as transaction:
         event = transaction.append(
             NewEvent(
-                kind=EventKind.TRIAL_ENDED,
-                key=f"{EventKind.TRIAL_ENDED}:{trial.id}",
-                model=trial.model,
-                incident=trial.incident,
-                actor=actor,
-                payload=payload,
+                kind=kind, key=key, model=trial.model, incident=trial.incident, actor=actor, payload=payload
             )
         )
-    narrate(services.ledger, trial.incident)
     return event.payload

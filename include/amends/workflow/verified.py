@@ -14,6 +14,7 @@ from amends.domain.window import Window
 from amends.errors import AmendsError, ArtefactError
 from amends.measures.scoring import scores_in
 from amends.ports import Ledger, Services
+from amends.workflow.promote import rollback_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,15 @@ def smoke_test(services: Services, spec: ModelSpec, incident: str) -> Proof:
             )
 
     return prove
+
+
+def return_target(services: Services, spec: ModelSpec, incident: str) -> ModelVersion | None:
+    """Find the newest earlier version that production may return to; None: a person must decide."""
+    return rollback_target(
+        services.ledger, services.registry, spec.name,
+        known_bad=known_bad(services.ledger, spec.name, incident),
+        proof=smoke_test(services, spec, incident),
+    )  # fmt: skip
 
 
 def _handful(services: Services, spec: ModelSpec, incident: str) -> "pd.DataFrame | None":

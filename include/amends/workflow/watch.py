@@ -11,9 +11,9 @@ from amends.domain.triage import calls_that_act
 from amends.errors import Refused
 from amends.ports import Services
 from amends.workflow.narrate import narrate
-from amends.workflow.promote import promote, rollback_target
+from amends.workflow.promote import promote
 from amends.workflow.respond import NO_WAY_BACK, record
-from amends.workflow.verified import known_bad, smoke_test
+from amends.workflow.verified import return_target
 
 ENDS_REMEDY = (EventKind.PROMOTION_REFUSED, EventKind.HANDED_TO_PEOPLE)
 
@@ -89,11 +89,7 @@ def _remedy_is_over(events: Sequence[Event]) -> bool:
 def _relapse(services: Services, spec: ModelSpec, incident: str, move: Event, window: Event) -> str:
     facts, epoch = _facts(services, incident, window, move.payload["version"]), str(move.payload["epoch"])
     record(services, incident, EventKind.RELAPSED, facts, model=spec.name, step=epoch)
-    target = rollback_target(
-        services.ledger, services.registry, spec.name,
-        known_bad=known_bad(services.ledger, spec.name, incident),
-        proof=smoke_test(services, spec, incident),
-    )  # fmt: skip
+    target = return_target(services, spec, incident)
     if target is None:
         payload = {"reason": f"{NO_WAY_BACK}: a person must decide"}
         record(services, incident, EventKind.CONTAINMENT_SKIPPED, payload, model=spec.name, step=epoch)
