@@ -76,6 +76,48 @@ def test_a_call_says_which_rule_and_which_finding() -> None:
     assert call.because[1] == "rule leak: what leaks is taken out first (e-mail in notes)"
 
 
+def test_a_finding_that_does_not_name_its_column_is_told_with_it() -> None:
+    """Several columns may be null for one reason: each stands before it, and none is named twice."""
+    found = [
+        finding(Category.DATA_QUALITY, column="wind", reason="9 of 9 values are null"),
+        finding(Category.DATA_QUALITY, column=("up", "down"), reason="up looks like the other"),
+    ]
+    call = decide(found, importance="low", policy=POLICY, situation=Situation(inputs=("up", "down", "wind")))
+    assert call is not None
+    assert "wind: 9 of 9 values are null" in call.because[1]
+    assert "down: up looks like the other" in call.because[1]
+
+
+def test_scores_that_follow_inputs_that_moved_are_a_symptom() -> None:
+    """One version before and after: its scores follow its inputs, whose drift names the incident."""
+    found = [
+        finding(Category.ATTRIBUTION_SHIFT), finding(Category.DATA_DRIFT, column="age"),
+        finding(Category.PERFORMANCE, Verdict.PASS, metric="auc"),
+    ]  # fmt: skip
+    call = decide(found, importance="high", policy=POLICY)
+    assert call is not None
+    assert (call.category, call.playbooks) == ("data_drift", ("observe",))
+    other = decide(found, importance="high", policy=POLICY, situation=Situation(new_version="v2"))
+    assert other is not None
+    assert other.playbooks == ("observe", "revalidate")
+    alone = decide(found[:1], importance="high", policy=POLICY)
+    assert alone is not None
+    assert alone.playbooks == ("revalidate",)
+
+
+def test_nothing_is_said_to_hold_beside_a_loss() -> None:
+    """Drift, or another base rate, beside a loss whose ranking holds: neither line says the model holds."""
+    found = [
+        finding(Category.PERFORMANCE, metric="log_loss"),
+        finding(Category.PERFORMANCE, Verdict.PASS, metric="auc"),
+        finding(Category.CALIBRATION_DRIFT), finding(Category.DATA_DRIFT), finding(Category.LABEL_DRIFT),
+    ]  # fmt: skip
+    call = decide(found, importance="high", policy=POLICY)
+    assert call is not None
+    assert call.playbook == "recalibrate"
+    assert not any("still holds" in line for line in call.because)
+
+
 def test_a_ranking_that_is_in_doubt_does_not_hold() -> None:
     """Recalibration is for windows whose AUC passed, not for those whose AUC is unknown."""
     passed = finding(Category.PERFORMANCE, Verdict.PASS, metric="auc")

@@ -146,6 +146,9 @@ def test_what_the_service_gets_wrong_is_kept_out(name: str) -> None:
 
 
 LABELS: dict[str, tuple[Change, str]] = {
+    "labels of other rows": (
+        lambda f: f.assign(label=np.random.default_rng(6).permutation(f["label"])), "labels_unlinked",
+    ),
     "0 and 1 changed places": (lambda f: f.assign(label=1 - f["label"]), "labels_turned"),
     "a third of the negatives turned": (
         lambda f: f.assign(label=f["label"].mask(chance(4, len(f), 0.33), 1.0)), "recording_loss",

@@ -193,6 +193,15 @@ def test_later_months_are_no_placeholder() -> None:
     assert ("placeholder_share", "miles") in named(findings(odd, before))
 
 
+def test_a_heap_at_the_end_of_the_range_is_no_placeholder() -> None:
+    """A quarter of both windows lies exactly at the reference's minimum, which no binary fraction meets."""
+    codes = np.array([-0.619427, -0.214563, 0.1, 2.7])
+    before = scored(REFERENCE.assign(miles=codes[np.arange(4000) % 4]), REFERENCE["truth"])
+    for rows in (2777, 3000, 3333):
+        later = window(lambda p: p.assign(miles=codes[np.arange(len(p)) % 4]), rows=rows)
+        assert named(findings(later, before)) == set()
+
+
 def test_few_or_mostly_zero_values_do_not_tell_a_unit() -> None:
     """A factor of 3.2 in 50 widely spread values may be chance; in 5000 it is not."""
     spread = np.sort(np.random.default_rng(0).lognormal(0, 1.2, 100))

@@ -194,6 +194,15 @@ def test_a_feast_in_a_shop_that_closes_at_night_is_not_proven() -> None:
     assert gap.value > gap.high >= gap.proven
 
 
+def test_three_days_missing_in_a_shop_that_opens_daily_are_proven() -> None:
+    """Closed by night and on no day of a fortnight: no feast lasts three days, so rows were lost."""
+    before, now = (frame[frame["at"].dt.hour.between(8, 19)] for frame in (readings(1), readings(2)))
+    found = broken(checks(now[~between(now, "2026-03-06", "2026-03-09")], digested(before)))
+    assert ("volume_gap_share", None) in found
+    short = before[before["at"] < "2026-03-14"]
+    assert not broken(checks(now[~between(now, "2026-03-06", "2026-03-09")], digested(short)))
+
+
 def test_every_missing_column_is_named_with_the_one_it_may_have_become() -> None:
     """Three columns are gone at once: all are named, and the two renamed ones with their new names."""
     frame = readings(5).rename(columns={"celsius": "Celsius_deg", "grade": "GRADE"}).drop(columns="wind")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from amends.domain.assessment import Call
 from amends.domain.canonical import canonical_json
-from amends.domain.diagnosis import CHANGE, RANKING, Situation, facts_of
+from amends.domain.diagnosis import CHANGE, RANKING, Situation, columns_of, facts_of
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.risks import AcceptedRisk, Sorted, sort_out
@@ -130,9 +130,15 @@ def of_category(findings: Sequence[Finding], category: str) -> list[Finding]:
 def _because(rule: Rule, findings: Sequence[Finding]) -> str:
     """One line: the rule, why it says so, and the findings it rests on."""
     mine = of_category(findings, rule.category)
-    named = "; ".join(finding.reason for finding in mine[:MOST_REASONS])
+    named = "; ".join(_named(finding) for finding in mine[:MOST_REASONS])
     more = f" and {len(mine) - MOST_REASONS} more" if len(mine) > MOST_REASONS else ""
     return f"rule {rule.name}: {rule.why} ({named}{more})"
+
+
+def _named(finding: Finding) -> str:
+    """A finding's reason, the column in front where the reason does not name it."""
+    absent = [name for name in columns_of(finding) if name not in finding.reason]
+    return f"{', '.join(absent)}: {finding.reason}" if absent else finding.reason
 
 
 def _expired(finding: Finding, risk: AcceptedRisk) -> str:

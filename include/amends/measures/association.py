@@ -81,7 +81,7 @@ class Input:
 
 def input_of(before: Scored, now: Scored, name: str) -> Input:
     """Cut an input in bins by the reference, and say whether it moved."""
-    codes, codes_now, width = _binned(before.rows.column(name), now.rows.column(name))
+    codes, codes_now, width = binned(before.rows.column(name), now.rows.column(name))
     rows, rows_now = (np.bincount(one, minlength=width) for one in (codes, codes_now))
     target = np.where(np.minimum(rows, rows_now) >= LEAST_ROWS, rows, 0)
     moved = shift_of(rows.astype(np.float64), rows_now.astype(np.float64)).p < MOVED
@@ -152,7 +152,7 @@ def _places(score: Floats, weight: Floats) -> Floats:
     return places
 
 
-def _binned(before: pa.ChunkedArray, now: pa.ChunkedArray) -> Bins:
+def binned(before: pa.ChunkedArray, now: pa.ChunkedArray) -> Bins:
     """Cut numbers at the reference's quantiles, levels at its commonest; what is missing is one more bin."""
     codes, width = (_sliced if pa.types.is_floating(before.type) else _levelled)(before, now)
     return codes[0].astype(np.int64), codes[1].astype(np.int64), width

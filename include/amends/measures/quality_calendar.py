@@ -185,6 +185,8 @@ LEAST_GAP = {3_600: 3, 86_400: 2}
 """Empty slots that make a gap: three hours, two days (a single day may be a holiday)."""
 CLOSED = {3_600: 3, 86_400: 1}
 """Empty slots from which a service has hours or days when it is closed; it may close for a feast, too."""
+FORTNIGHT, FEAST = 14, 2
+"""Days of a reference that has met all days of a week twice, and days for which a shop closes for a feast."""
 OTHER_GAPS = 3
 """A window may have so many gaps that are nearly as long; with more of them they are its rhythm."""
 LONGER = 1.5
@@ -210,7 +212,19 @@ def _longest_gap(reference: WindowDigest, current: WindowDigest) -> tuple[Stretc
     spots = calendar.slots[at] + 1 + np.arange(longest)
     wanted = _rhythm(calendar, spots)
     start, end = (_moment(int(spot), calendar.width) for spot in (spots[0], spots[-1] + 1))
-    return Stretch(start, end, round(wanted), 0), max(known, others) < CLOSED[calendar.width]
+    never_closes = max(known, others) < CLOSED[calendar.width]
+    return Stretch(start, end, round(wanted), 0), never_closes or _skips_days(reference.calendar, calendar)
+
+
+def _skips_days(reference: Calendar, current: Calendar) -> bool:
+    """Whether a service that closes by night, but on no day of a fortnight, misses more days than a feast."""
+    day = WIDTHS[1]
+    before, now = (one.coarsened(day).slots for one in (reference, current))
+    if current.width >= day or before[-1] - before[0] + 1 < FORTNIGHT:
+        return False
+    gaps = np.sort(np.diff(now) - 1)[::-1]
+    usual = max(int((np.diff(before) - 1).max()), int(gaps[1:].max(initial=0)))
+    return int(gaps[0]) > FEAST and usual < CLOSED[day]
 
 
 def _known_gap(calendar: Calendar, width: int) -> float | None:

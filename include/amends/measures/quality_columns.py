@@ -240,15 +240,20 @@ def _placeholder(
     gap = max(limits["placeholder_gap"] * (high - low), USUAL_GAPS * usual)
     for end, step, extreme in ((0, 1, current.minimum), (-1, -1, current.maximum)):
         value = float(means[end])
-        outside = value < low or value > high
+        outside = not low <= value <= high and not _is_near(value, low) and not _is_near(value, high)
         apart = len(used) > 1 and abs(means[end + step] - value) >= gap
-        if outside and apart and math.isclose(value, extreme or 0.0, rel_tol=1e-9, abs_tol=1e-12):
+        if outside and apart and _is_near(value, extreme or 0.0):
             hits = int(current.counts[used[end]])
             yield at_most(
                 "placeholder_share", name, hits / current.count, limits["placeholder_share"],
                 interval=wilson(hits, current.count), n=current.count,
                 note=f"{hits} values are exactly {value:.6g}, apart from all others and never seen before",
             )  # fmt: skip
+
+
+def _is_near(value: float, other: float) -> bool:
+    """Whether two values are one: a bin's mean is its sum divided again, which rounds."""
+    return math.isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _constant(name: str, reference: NumericProfile, current: NumericProfile, lasting: float) -> Check:

@@ -1,12 +1,19 @@
-"""Checks on pairs of columns: two that changed places, each looking like the other."""
+"""Checks on pairs of columns: two that changed places, each looking like the other.
+
+Only columns that surely moved are paired, and no flags: two values have one share, which many flags have in
+common, so that among many of them two seem to have changed places when each moved a little by itself.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import TypeVar
 
 from amends.measures.arrow import Floats
 from amends.measures.digests import WindowDigest
+from amends.measures.drift import Shift, categorical_shift, numeric_shift
 from amends.measures.profiles import CategoricalProfile, NumericProfile
 from amends.measures.quality_columns import (
+    FLAG_LEVELS,
     LEAST_VALUES,
     MOST_GRAIN,
     TRIM,
@@ -15,7 +22,7 @@ from amends.measures.quality_columns import (
     misfit,
     slices_of,
 )
-from amends.measures.quality_record import Check, Limits, at_most
+from amends.measures.quality_record import CHANCE, Check, Limits, at_most
 
 LIKENESS = 3
 """A column looks like another when it is so many times as near to that one's past as to its own."""
@@ -23,6 +30,7 @@ LIKENESS = 3
 FAR = 1.8
 """Deviations of a move beyond which a season on top of it is no longer forgiven by more."""
 
+P = TypeVar("P", NumericProfile, CategoricalProfile)
 Distance = Callable[[str, str], float | None]
 """How far the window's column is from the reference's other one; None where that cannot be said."""
 
@@ -34,17 +42,30 @@ def swapped_checks(
     """Name each pair of columns whose values stand in each other's place."""
     least = limits["unit_misfit"]
     numbers, levels = (reference.numeric, current.numeric), (reference.categorical, current.categorical)
-    yield from _swapped(_filled(numeric, *numbers), _between_numbers(*numbers), least)
-    yield from _swapped(_filled(categorical, *levels), _between_levels(*levels), least)
+    moved = _moved(_filled(numeric, *numbers), *numbers, numeric_shift)
+    yield from _swapped(moved, numbers[0], _between_numbers(*numbers), least)
+    moved = _moved(_filled(categorical, *levels), *levels, categorical_shift)
+    yield from _swapped(moved, levels[0], _between_levels(*levels), least)
+
+
+def _moved(
+    names: Sequence[str], before: Mapping[str, P], now: Mapping[str, P], shift: Callable[[P, P], Shift]
+) -> list[str]:
+    return [name for name in names if shift(before[name], now[name]).p < CHANCE]
 
 
 def _filled(names: Sequence[str], *windows: Mapping[str, NumericProfile | CategoricalProfile]) -> list[str]:
     return [name for name in names if min(one[name].count for one in windows) >= LEAST_VALUES]
 
 
-def _swapped(names: list[str], distance: Distance, least: float) -> Iterator[Check]:
+def _swapped(
+    names: list[str], before: Mapping[str, NumericProfile | CategoricalProfile], distance: Distance,
+    least: float,
+) -> Iterator[Check]:  # fmt: skip
     moved = {name: away for name in names if (away := distance(name, name)) is not None and away >= least}
     for pair in combinations(moved, 2):
+        if _are_one_flag(before[pair[0]], before[pair[1]]):
+            continue
         crossed = [distance(*pair), distance(*reversed(pair))]
         near = (None not in crossed) and all(
             away is not None and away * LIKENESS <= min(moved[name], FAR)
@@ -54,6 +75,17 @@ def _swapped(names: list[str], distance: Distance, least: float) -> Iterator[Che
             note = f"{pair[0]} looks like {pair[1]} in the reference, and {pair[1]} like {pair[0]}"
             for one in pair:
                 yield at_most("swapped", one, 1.0, 0.0, note=note)
+
+
+def _are_one_flag(
+    one: NumericProfile | CategoricalProfile, other: NumericProfile | CategoricalProfile
+) -> bool:
+    """Whether two columns hold the same two values."""
+    if isinstance(one, CategoricalProfile) or isinstance(other, CategoricalProfile):
+        pair = one.counts, other.counts
+        return len(pair[0]) <= FLAG_LEVELS and set(pair[0]) == set(pair[1])
+    few = max(int((profile.counts > 0).sum()) for profile in (one, other)) <= FLAG_LEVELS
+    return few and (one.minimum, one.maximum) == (other.minimum, other.maximum)
 
 
 def _between_numbers(before: Mapping[str, NumericProfile], now: Mapping[str, NumericProfile]) -> Distance:

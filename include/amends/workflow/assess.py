@@ -17,7 +17,6 @@ from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import FairnessMetrics, QualityGate, WindowSource
 from amends.workflow.judge_attribution import judge_attribution
-from amends.workflow.judge_classes import scores_of
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
@@ -70,8 +69,7 @@ def assess(
             *service,
         )  # fmt: skip
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
-        scores = scores_of(reference), scores_of(current)
-        findings = (*findings, *judge_labels(policy, *scores, spec.columns.label))
+        findings = (*findings, *judge_labels(*pair))
     situation = Situation(
         inputs=spec.columns.features,
         new_version=_new_version(policy, reference, current, findings),

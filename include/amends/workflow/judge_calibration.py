@@ -15,11 +15,16 @@ IN_THE_LARGE = Measure(
 )  # fmt: skip
 FITTED = {
     Measure(
-        metric=metric, limit=limit, worse=WORSE_BOTH, category=Category.CALIBRATION_DRIFT, comparisons=SHARED
+        metric=metric,
+        limit=limit,
+        worse=WORSE_BOTH,
+        ideal=ideal,
+        category=Category.CALIBRATION_DRIFT,
+        comparisons=SHARED,
     ): number
-    for metric, limit, number in (
-        ("calibration_slope", "calibration.slope_change", calibration_slope),
-        ("calibration_intercept", "calibration.intercept_change", calibration_intercept),
+    for metric, limit, ideal, number in (
+        ("calibration_slope", "calibration.slope_change", 1.0, calibration_slope),
+        ("calibration_intercept", "calibration.intercept_change", 0.0, calibration_intercept),
     )
 }
 

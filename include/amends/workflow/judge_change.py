@@ -15,7 +15,8 @@ class Measure:
     """What a number is called and how far it may go.
 
     ``limit``: the policy's limit of its change for the worse; ``floor``: that of its level, where 0 asks for
-    none. ``comparisons``: how many numbers share the policy's chance of an error with this one.
+    none. ``ideal``: what a number that may go wrong on both sides should be. ``comparisons``: how many
+    numbers share the policy's chance of an error with this one.
     """
 
     metric: str
@@ -23,6 +24,7 @@ class Measure:
     worse: int
     category: Category = Category.PERFORMANCE
     floor: str | None = None
+    ideal: float = 0.0
     comparisons: int = 1
 
     def among(self, number: int) -> "Measure":
@@ -55,7 +57,7 @@ def judge_change(policy: Policy, measure: Measure, pair: Pair) -> Finding:
         return unknown(measure.category, measure.metric, about, pair)
     low, high = change.interval(confidence, measure.comparisons)
     verdict = Verdict.PASS
-    if (measure.worse * change.value if measure.worse else abs(change.value)) > limit:
+    if (measure.worse * change.value if measure.worse else _led_away(measure, pair)) > limit:
         verdict = Verdict.INCONCLUSIVE if low <= 0 <= high else Verdict.BREACH
     moved = f"change {change.value:+.3f} [{low:+.3f}, {high:+.3f}], limit {limit:.3g}"
     return Finding(
@@ -65,6 +67,16 @@ def judge_change(policy: Policy, measure: Measure, pair: Pair) -> Finding:
         value=pair.now.value, reference_value=pair.before.value, threshold=limit, n=pair.n,
         interval=pair.now.interval(confidence),
     )  # fmt: skip
+
+
+def _led_away(measure: Measure, pair: Pair) -> float:
+    """What part of a change leads away from the ideal: one that ends nearer to it is no change for the worse.
+
+    On one side of the ideal, how much farther the number is from it now; where it crossed it, all of the
+    distance on the other side.
+    """
+    before, now = pair.before.value - measure.ideal, pair.now.value - measure.ideal
+    return abs(now) if before * now < 0 else abs(now) - abs(before)
 
 
 def judge_level(policy: Policy, measure: Measure, pair: Pair) -> list[Finding]:

@@ -11,6 +11,7 @@ from amends.measures.attribution import shares_of
 from amends.measures.digests import WindowDigest
 from amends.measures.drift import Shift, categorical_shift, discoveries, is_constant, is_empty, numeric_shift
 from amends.measures.profiles import CategoricalProfile, NumericProfile
+from amends.workflow.judge_arrival import selected_labels
 
 Profile: TypeAlias = NumericProfile | CategoricalProfile
 
@@ -44,6 +45,8 @@ def judge_drift(
     columns = dict.fromkeys(c.features, Category.DATA_DRIFT)
     columns |= dict.fromkeys((c.score, c.predicted_label), Category.PREDICTION_DRIFT)
     columns |= {c.label: Category.LABEL_DRIFT}
+    selected = selected_labels(spec, policy, reference, current)
+    broken = {**broken, c.label: selected} if selected else broken
     tests = [_test(category, name, reference, current) for name, category in columns.items()]
     judged = [one for one in tests if one.column not in broken and min(one.rows) > 0 and not one.empty]
     stands = discoveries([test.shift.p for test in judged], policy.limit("drift.false_discovery_rate"))

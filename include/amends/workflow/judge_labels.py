@@ -1,26 +1,39 @@
-"""Findings on labels that neither the inputs nor the scores explain: turned around, or recorded by halves."""
+"""Findings on labels that neither inputs nor scores explain: turned, recorded by halves, or of other rows."""
 
 import numpy as np
 
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
+from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Counts
+from amends.measures.digests import WindowDigest
+from amends.measures.label_links import strongest_links
 from amends.measures.label_noise import recording_loss
 from amends.measures.performance import auc, class_sizes
+from amends.measures.quality_record import CHANCE
+from amends.workflow.judge_classes import scores_of
+
+UNLINKED = 0.01
+"""A link that chance gives in more than one window of a hundred is none."""
 
 
-def judge_labels(policy: Policy, before: Counts, now: Counts, column: str) -> list[Finding]:
+def judge_labels(
+    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest
+) -> list[Finding]:
     """Judge whether labels, by score, are what a fault of their feed would make of the reference's.
 
-    Both ask for a ranking that was good and for enough labels. To be called where inputs, scores and version
+    All ask for a ranking that was good and for enough labels. To be called where inputs, scores and version
     are as before: then the labels are the likelier culprit.
-
-    :param before: the reference's scores by label; ``now`` the window's.
     """
+    before, now, column = scores_of(reference), scores_of(current), spec.columns.label
     least = policy.limit("performance.min_class")
     if min(*class_sizes(before), *class_sizes(now)) < least:
         return []
-    return [_turned(policy, before, now, column), _half_recorded(policy, before, now, column)]
+    return [
+        _turned(policy, before, now, column),
+        _half_recorded(policy, before, now, column),
+        _of_other_rows(spec, policy, reference, current),
+    ]
 
 
 def _turned(policy: Policy, before: Counts, now: Counts, column: str) -> Finding:
@@ -49,4 +62,30 @@ def _half_recorded(policy: Policy, before: Counts, now: Counts, column: str) -> 
         verdict=Verdict.BREACH if wrong else Verdict.PASS, value=lost if fits else 0.0, reference_value=0.0,
         threshold=limit, n=sum(class_sizes(now)),
         reason=said if fits else "labels by score are not what a lossy feed would make of the reference's",
+    )  # fmt: skip
+
+
+def _of_other_rows(
+    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest
+) -> Finding:
+    """No link with the scores nor with any input, where there were strong ones: labels of other rows.
+
+    A join by a wrong key does that. Whatever did, nothing can be learned from such labels: a version fitted
+    to them would be a coin.
+    """
+    was, is_now = auc(scores_of(reference)), auc(scores_of(current))
+    limit = policy.limit("labels.turned_auc")
+    low, high = is_now.interval(policy.limit("performance.confidence"))
+    said, unlinked = "labels still follow the scores", False
+    if low <= limit and high < (limit + was.value) / 2:
+        inputs = tuple(dict.fromkeys(spec.columns.features))
+        before, now, rows = strongest_links(reference.sample, current.sample, inputs, spec.columns.label)
+        unlinked = before < CHANCE and now > UNLINKED
+        said = f"{'no input is' if unlinked else 'scores are not, but inputs are'} linked with the labels"
+        said += f" ({rows} rows): they may be those of other rows" if unlinked else ""
+    return Finding(
+        category=Category.LABEL_QUALITY, metric="labels_unlinked", column=spec.columns.label,
+        verdict=Verdict.BREACH if unlinked else Verdict.PASS, value=is_now.value, reference_value=was.value,
+        threshold=limit, n=sum(class_sizes(scores_of(current))), interval=(low, high),
+        reason=f"{said}; auc {is_now.value:.3f} [{low:.3f}, {high:.3f}], reference {was.value:.3f}",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.digests import WindowDigest
 from amends.measures.performance import class_sizes
+from amends.workflow.judge_arrival import selected_labels
 from amends.workflow.judge_classes import judge_decisions, judge_scores, scores_of
 from amends.workflow.judge_estimate import judge_estimate
 from amends.workflow.judge_regression import judge_errors, judged_errors
@@ -61,7 +62,8 @@ def _unjudged(
         unusable = _unusable(spec, policy, one)
         if unusable:
             return unusable[0], f"{known}, but {unusable[1]}"
-    return None
+    selected = selected_labels(spec, policy, reference, current)
+    return (Verdict.INCONCLUSIVE, selected) if selected else None
 
 
 def _unusable(spec: ModelSpec, policy: Policy, one: WindowDigest) -> tuple[Verdict, str] | None:
