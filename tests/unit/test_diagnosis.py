@@ -118,6 +118,10 @@ TABLE: dict[str, tuple[list[Finding], str | None, list[str]]] = {
     # the rest
     "a leak": ([said(Category.PRIVACY_LEAK, column="notes")], None, ["mask"]),
     "other inputs matter": ([said(Category.ATTRIBUTION_SHIFT)], None, ["revalidate"]),
+    "other inputs matter while they drift": (
+        [DRIFT, auc(P), said(Category.ATTRIBUTION_SHIFT)], None, ["observe"],
+    ),
+    "other outcomes and a lost scale": ([BASE_RATE, auc(P), loss()], None, ["retrain", "observe"]),
     "an estimate": ([said(Category.PERFORMANCE_ESTIMATED)], None, ["revalidate"]),
     "a slow service": ([said(Category.SERVICE_HEALTH)], None, ["observe"]),
     "a broken monitor": ([said(Category.FAIRNESS, Verdict.ERROR)], None, ["observe"]),
