@@ -11,8 +11,6 @@ from amends.measures.association import binned
 from amends.measures.drift import shift_of
 from amends.measures.sample import Sample
 
-CLASSES = pa.array(["0", "1"])
-
 
 def strongest_links(
     reference: Sample, current: Sample, inputs: Sequence[str], label: str
@@ -27,7 +25,8 @@ def strongest_links(
         known in one of the windows link nothing.
     Source: Pearson (1900), Philosophical Magazine 50; Dunn (1961), JASA 56.
     """
-    labelled = [one.rows.filter(pc.is_in(one.rows.column(label), CLASSES)) for one in (reference, current)]
+    known = pa.array(["0", "1"])
+    labelled = [one.rows.filter(pc.is_in(one.rows.column(label), known)) for one in (reference, current)]
     rows = min(one.num_rows for one in labelled)
     before, now = (one.slice(0, rows) for one in labelled)
     turns = [pc.equal(one.column(label), "1").to_numpy(zero_copy_only=False) for one in (before, now)]
