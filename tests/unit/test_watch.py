@@ -14,10 +14,7 @@ __all__ = ["services"]  # a fixture by name
 
 def test_a_healthy_window_under_the_promoted_version_closes_the_incident(services: Services) -> None:
     """Recovery is measured on a window that the new version served, and told with its numbers."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    approve.promote_candidate(services, SPEC, incident, said)
+    incident = promoted(services)
     assert watch.watch(services, SPEC) is None
     served(services, "3", call=None)
     assert watch.watch(services, SPEC) == "recovered"
@@ -28,10 +25,7 @@ def test_a_healthy_window_under_the_promoted_version_closes_the_incident(service
 
 def test_a_relapse_under_the_promoted_version_rolls_back_by_itself(services: Services) -> None:
     """A breach in the baking period returns production to the version before, never to one that failed."""
-    incident = asked(services)
-    said = answers(services, incident)
-    approve.record_answers(services, SPEC, incident, said)
-    approve.promote_candidate(services, SPEC, incident, said)
+    promoted(services)
     served(services, "3", call=CALL)
     assert watch.watch(services, SPEC) == "relapsed"
     assert services.registry.aliased("lending") == "1"
@@ -39,12 +33,18 @@ def test_a_relapse_under_the_promoted_version_rolls_back_by_itself(services: Ser
 
 def test_a_window_served_by_the_old_version_proves_nothing(services: Services) -> None:
     """A late batch of the failing version is neither recovery nor relapse."""
+    promoted(services)
+    served(services, "2", call=CALL)
+    assert watch.watch(services, SPEC) is None
+
+
+def promoted(services: Services) -> str:
+    """Approve the candidate of an incident and promote it; its id."""
     incident = asked(services)
     said = answers(services, incident)
     approve.record_answers(services, SPEC, incident, said)
     approve.promote_candidate(services, SPEC, incident, said)
-    served(services, "2", call=CALL)
-    assert watch.watch(services, SPEC) is None
+    return incident
 
 
 def served(services: Services, version: str, *, call: dict[str, Any] | None) -> None:
