@@ -43,6 +43,12 @@ def some(people: pd.DataFrame, share: float) -> Any:
     return np.arange(len(people)) % 1000 < 1000 * share
 
 
+def callers(rows: int) -> Any:
+    """Times of rows that come by chance, one in half an hour on average."""
+    seconds = np.sort(np.random.default_rng(5).integers(0, rows * 1800, rows))
+    return pd.Timestamp("2026-01-01") + pd.to_timedelta(seconds, unit="s")
+
+
 FAULTS: dict[str, tuple[Change, set[tuple[str, str]]]] = {
     "a tenth of the values lost": (
         lambda p: p.assign(income=p["income"].mask(some(p, 0.1))), {("null_increase", "income")},
@@ -89,8 +95,7 @@ FAULTS: dict[str, tuple[Change, set[tuple[str, str]]]] = {
         lambda p: p.assign(id=[f"2-{i // 2:06d}" for i in range(len(p))]), {("duplicate_id_share", "id")},
     ),
     "a thirtieth of the traffic": (
-        lambda p: p.assign(at=pd.date_range("2026-01-01", periods=len(p), freq="30min")),
-        {("volume_ratio", None)},
+        lambda p: p.assign(at=callers(len(p))), {("volume_ratio", None)},
     ),
     "labels of one class": (lambda p: p.assign(label=0), {("classes", "label")}),
     "a third class of labels": (

@@ -110,7 +110,8 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
     if check.blind:
         reason = check.blind
     elif verdict is Verdict.INCONCLUSIVE:
-        reason = f"{check.note}; beyond the limit {check.threshold:.4g}, but so few rows do not prove it"
+        why = check.doubt or "so few rows do not prove it"
+        reason = f"{check.note}; beyond the limit {check.threshold:.4g}, but {why}"
     elif verdict is Verdict.BREACH:
         reason = f"{check.note}; the limit is {check.threshold:.4g}"
     else:

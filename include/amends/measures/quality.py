@@ -4,15 +4,19 @@ from collections.abc import Iterator, Mapping
 
 from amends.domain.findings import Category
 from amends.domain.spec import ModelSpec
+from amends.measures.calendar import is_even
 from amends.measures.digests import WindowDigest
 from amends.measures.proportions import newcombe, wilson
 from amends.measures.quality_calendar import Courses, burst_check, label_checks, volume_checks
 from amends.measures.quality_columns import categorical_checks, numeric_checks
+from amends.measures.quality_company import companies
 from amends.measures.quality_pairs import swapped_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 from amends.measures.quality_schema import schema_checks
 from amends.measures.quality_shapes import shape_checks
 from amends.measures.quality_window import decision_checks, lasting, seconds, time_checks
+
+EVEN = "its rows come as evenly as by a clock: such times are made or sampled, and count no traffic"
 
 
 def quality_checks(
@@ -80,6 +84,7 @@ def _rows(spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limit
             metric="volume_ratio", column=None, value=now / before, low=limits["volume_ratio_low"],
             high=limits["volume_ratio_high"], reference_value=1.0, n=current.rows,
             note=f"{now:.3g} rows an hour, {before:.3g} in the reference",
+            doubt=EVEN if now < before and is_even(current.calendar) else "",
         )  # fmt: skip
 
 
@@ -153,15 +158,18 @@ def _columns(
     spec: ModelSpec, reference: WindowDigest, current: WindowDigest, limits: Limits
 ) -> Iterator[Check]:
     score, binary = spec.columns.score, spec.task == "binary_classification"
-    length = lasting(reference, current)
+    length, company = lasting(reference, current), companies(spec, reference, current, limits)
     for name, profile in current.numeric.items():
         if name == spec.columns.latency:
             continue  # slow answers are the service's, and judged there
         before = reference.numeric[name]
         bounded = binary and name == score
-        yield from numeric_checks(name, before, profile, limits, bounded=bounded, lasting=length)
+        others = company.get(name, "")
+        yield from numeric_checks(
+            name, before, profile, limits, bounded=bounded, lasting=length, company=others
+        )
         if name == score or name in spec.columns.numeric:
-            yield from shape_checks(name, before, profile, limits)
+            yield from shape_checks(name, before, profile, limits, others)
     levelled = tuple(dict.fromkeys((*spec.columns.categorical, *spec.columns.sensitive)))
     for name in levelled:
         pair = reference.categorical[name], current.categorical[name]

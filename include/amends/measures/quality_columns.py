@@ -1,4 +1,4 @@
-"""Checks on one column: range, unit, placeholder, constancy, unseen levels."""
+"""Checks on one column: unit, constancy, unseen levels; range and placeholder by :mod:`.quality_range`."""
 
 import math
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from amends.measures.arrow import Floats
 from amends.measures.profiles import BINS, CategoricalProfile, NumericProfile
 from amends.measures.proportions import wilson
 from amends.measures.quality_levels import level_checks
+from amends.measures.quality_range import CALENDAR_LEVELS, placeholder_checks, range_check
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 
 SLICES = 100
@@ -39,13 +40,10 @@ AFFINE = {
     "from Kelvin to Celsius": (1.0, -273.15),
 }
 """Temperature scales: factor and offset."""
+SCALE = "the scale"
 
-CALENDAR_LEVELS = 60
-"""Columns with at most so many values (hour, weekday, flags) may rightly be constant in a short window."""
 NEAR, SAME = 1.1, 1.03
 """How close to a known ratio a factor is called by its name: the window differs in other ways, too."""
-USUAL_GAPS = 3
-"""Usual distances of neighbouring values that a placeholder keeps: whole numbers all lie apart."""
 SURE = 4
 """Standard errors that a ratio has to be beyond the limit by."""
 MOST_GRAIN = 0.75
@@ -55,20 +53,19 @@ HOLD = 1.5
 """How much longer than in all of the reference a value holds that the calendar does not explain."""
 MOSTLY = 0.5
 """A value that was as common as this is the column's rest (no rain, no gain), and may be all there is."""
-CALENDAR_MARGIN = 5
-"""Widths for such a column: months 5 to 7 say nothing against month 10, but something against 99."""
 LEAST_VALUES = 100
 """Values under which the shape of a column is not known well enough to speak of its unit."""
 
 
 def numeric_checks(
     name: str, reference: NumericProfile, current: NumericProfile, limits: Limits, *, bounded: bool,
-    lasting: float = 0.0,
+    lasting: float = 0.0, company: str = "",
 ) -> Iterator[Check]:  # fmt: skip
     """Checks on a numeric column.
 
     :param bounded: the column is a probability and has to stay in [0, 1].
     :param lasting: how long the window is beside the reference.
+    :param company: what speaks against a mild change of unit (:mod:`amends.measures.quality_company`).
     """
     given = current.count + current.non_finite + current.unreadable
     for metric, count, word in (
@@ -92,9 +89,9 @@ def numeric_checks(
         blind = "the reference holds at most one value: its range and unit cannot be learnt from it"
         yield Check(metric="range", column=name, value=0.0, n=current.count, blind=blind)
     else:
-        yield _range(name, reference, current, limits)
-        yield _unit(name, reference, current, limits)
-        yield from _placeholder(name, reference, current, limits)
+        yield range_check(name, reference, current, limits)
+        yield _unit(name, reference, current, limits, company)
+        yield from placeholder_checks(name, reference, current, limits)
         yield _constant(name, reference, current, lasting)
 
 
@@ -102,32 +99,9 @@ def _single(profile: NumericProfile) -> bool:
     return not profile.count or profile.minimum == profile.maximum
 
 
-def _range(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
-    low, high = _span(reference)
-    few = int((reference.counts > 0).sum()) <= CALENDAR_LEVELS
-    margin = limits["range_margin"] * (high - low) * (CALENDAR_MARGIN if few else 1)
-    far = share_beyond(current, low - margin, high + margin)
-    return at_most(
-        "far_out_of_range_share", name, far / current.count, limits["far_out_of_range_share"],
-        interval=wilson(far, current.count), n=current.count,
-        note=f"{far} values lie far outside the reference's [{low:.4g}, {high:.4g}], "
-        f"now [{current.minimum:.4g}, {current.maximum:.4g}]",
-    )  # fmt: skip
-
-
-def _span(profile: NumericProfile) -> tuple[float, float]:
-    low, high = profile.minimum, profile.maximum
-    return (0.0, 0.0) if low is None or high is None else (low, high)
-
-
-def share_beyond(profile: NumericProfile, low: float, high: float) -> int:
-    """Count values outside [low, high], to the width of a bin."""
-    used = np.flatnonzero(profile.counts)
-    means = profile.sums[used] / profile.counts[used]
-    return int(profile.counts[used][(means < low) | (means > high)].sum())
-
-
-def _unit(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
+def _unit(
+    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits, company: str
+) -> Check:
     if min(reference.count, current.count) < LEAST_VALUES:
         blind = f"fewer than {LEAST_VALUES} values: too few to speak of a unit"
         return Check(metric="unit_factor", column=name, value=1.0, n=current.count, blind=blind)
@@ -138,10 +112,16 @@ def _unit(name: str, reference: NumericProfile, current: NumericProfile, limits:
     )
     note = f"{said}; median {_middle(current):.4g}, was {_middle(reference):.4g}"
     bound = 1.0 if factor == 1.0 else limits["unit_factor_known"]
+    mild = SCALE not in said and is_mild(factor, limits)
     return Check(
         metric="unit_factor", column=name, value=factor, low=1 / bound, high=bound,
-        reference_value=1.0, n=current.count, note=note,
+        reference_value=1.0, n=current.count, note=note, doubt=company if mild else "",
     )  # fmt: skip
+
+
+def is_mild(factor: float, limits: Limits) -> bool:
+    """Whether growth could have brought a factor, too: it is under the one from which any ratio is named."""
+    return factor > 0 and abs(math.log(factor)) < math.log(limits["unit_factor"])
 
 
 def bin_width(profile: NumericProfile, at: Any) -> Any:
@@ -176,7 +156,7 @@ def unit_factor(
     factor = float(np.abs(new).mean()) / size
     for word, (slope, offset) in AFFINE.items():
         if misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0):
-            return factor, f"the scale changed {word}"
+            return factor, f"{SCALE} changed {word}"
     if factor == 0:
         return 1.0, "values moved to zero"
     blur = min(grain / factor / scale / 2, MOST_GRAIN)
@@ -227,33 +207,6 @@ def _known(factor: float, tolerance: float) -> str:
     size = abs(math.log(factor))
     off, word = min((abs(size - math.log(ratio)), word) for word, ratio in UNITS.items())
     return f"the ratio of {word}" if off < math.log(tolerance) else ""
-
-
-def _placeholder(
-    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
-) -> Iterator[Check]:
-    """Look for one repeated value outside the reference's range and apart from all others (999, -1)."""
-    used = np.flatnonzero(current.counts)
-    means = current.sums[used] / current.counts[used]
-    low, high = _span(reference)
-    usual = float(np.median(np.diff(means))) if len(means) > 1 else 0.0
-    gap = max(limits["placeholder_gap"] * (high - low), USUAL_GAPS * usual)
-    for end, step, extreme in ((0, 1, current.minimum), (-1, -1, current.maximum)):
-        value = float(means[end])
-        outside = not low <= value <= high and not _is_near(value, low) and not _is_near(value, high)
-        apart = len(used) > 1 and abs(means[end + step] - value) >= gap
-        if outside and apart and _is_near(value, extreme or 0.0):
-            hits = int(current.counts[used[end]])
-            yield at_most(
-                "placeholder_share", name, hits / current.count, limits["placeholder_share"],
-                interval=wilson(hits, current.count), n=current.count,
-                note=f"{hits} values are exactly {value:.6g}, apart from all others and never seen before",
-            )  # fmt: skip
-
-
-def _is_near(value: float, other: float) -> bool:
-    """Whether two values are one: a bin's mean is its sum divided again, which rounds."""
-    return math.isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _constant(name: str, reference: NumericProfile, current: NumericProfile, lasting: float) -> Check:

@@ -8,7 +8,7 @@ import numpy as np
 from amends.measures.arrow import Floats
 from amends.measures.profiles import BINS, NumericProfile
 from amends.measures.proportions import wilson
-from amends.measures.quality_columns import AFFINE, UNITS
+from amends.measures.quality_columns import AFFINE, UNITS, is_mild
 from amends.measures.quality_record import Check, Limits, at_most
 
 TAIL = 0.005
@@ -48,9 +48,12 @@ class Part:
 
 
 def mixture_check(
-    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
+    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits, company: str = ""
 ) -> Iterator[Check]:
-    """Name the change of unit that explains values in new territory, where one does."""
+    """Name the change of unit that explains values in new territory, where one does.
+
+    :param company: what speaks against a mild change of unit (:mod:`amends.measures.quality_company`).
+    """
     varied = int((reference.counts > 0).sum()) >= LEAST_VARIETY
     part = changed_part(reference, current) if varied and current.count else None
     if part is None or part.share > WHOLE:
@@ -60,6 +63,7 @@ def mixture_check(
         "unit_mixture_share", name, part.share, limits["unit_mixture_share"],
         interval=wilson(hits, current.count), reference_value=0.0, n=current.count,
         note=f"about {part.share:.1%} of the values are {part.said}; the others are as before",
+        doubt=company if is_mild(UNIT_CHANGES[part.said][0], limits) else "",
     )  # fmt: skip
 
 

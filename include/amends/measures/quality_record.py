@@ -30,7 +30,8 @@ class Check:
 
     ``evidence``: the end of the interval that is kindest to the window. A limit that even the evidence does
     not keep is broken; one that only the value does not keep needs more rows.
-    ``blind``: why nothing can be said; then there is no value to judge.
+    ``blind``: why nothing can be said; then there is no value to judge. ``doubt``: what else than a fault
+    explains the value, however many rows show it; then nothing is proven.
     """
 
     metric: str
@@ -45,10 +46,13 @@ class Check:
     n: int | None = None
     note: str = ""
     blind: str = ""
+    doubt: str = ""
 
     @property
     def proven(self) -> float:
-        """What the rows prove; without an interval the value itself."""
+        """What the rows prove; without an interval the value itself, and in doubt nothing."""
+        if self.doubt:
+            return min(max(self.value, self.low), self.high)
         return self.value if self.evidence is None else self.evidence
 
     @property

@@ -39,13 +39,16 @@ HALF = 0.5
 
 
 def shape_checks(
-    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
+    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits, company: str = ""
 ) -> Iterator[Check]:
-    """Checks on how the values of a column lie, beside where they lie."""
+    """Checks on how the values of a column lie, beside where they lie.
+
+    :param company: what speaks against a mild change of unit (:mod:`amends.measures.quality_company`).
+    """
     if min(reference.count, current.count) < LEAST_VALUES:
         return
     yield _repeated(name, reference, current, limits)
-    yield from mixture_check(name, reference, current, limits)
+    yield from mixture_check(name, reference, current, limits, company)
     if reference.minimum != reference.maximum:
         yield _transformed(name, reference, current, limits)
         yield from _fractions(name, reference, current, limits)
@@ -54,13 +57,17 @@ def shape_checks(
 def _repeated(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
     """Find one value that fills a column where no value was ever nearly as common: a default, a stuck feed.
 
-    Columns of few common values (tariffs, counts, flags) may move among them, and rounding makes many.
+    Columns of few common values (tariffs, counts, flags) may move among them, and rounding makes many. The
+    commonest of them is no measure where it lost less than half of what the repeated value won: then rows
+    did not move from the one to the other.
     """
     before = reference.counts / reference.count
     rise = current.counts / current.count - before
-    spot = int(np.argmax(rise))
+    spot, top = int(np.argmax(rise)), int(np.argmax(before))
     second = np.delete(rise, spot).max()
     hits, commonest = int(current.counts[spot]), float(before.max())
+    if spot != top and -rise[top] < rise[spot] / 2:
+        commonest = float(np.delete(before, top).max())
     limit = min(max(limits["repeated_value_share"], OFTEN * commonest), 1.0)
     value = float(current.sums[spot]) / max(hits, 1)
     alone = second <= rise[spot] / OFTEN
