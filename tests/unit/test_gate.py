@@ -18,7 +18,10 @@ GOOD: dict[str, tuple[int, Scores, Scores]] = {
     "an equal candidate": (4000, lambda p: p["truth"], lambda p: p["truth"]),
     "an equal candidate on few but enough rows": (400, lambda p: p["truth"], lambda p: p["truth"]),
     "a candidate that differs by a hair": (6000, lambda p: p["truth"], lambda p: noisy(p, 0.05)),
-    "a better candidate": (4000, lambda p: noisy(p, 1.0), lambda p: p["truth"]),
+    "a better candidate": (
+        4000, lambda p: sigmoid(1.1 * p["income"] + 0.6 * (p["miles"] - 3)),
+        lambda p: sigmoid(1.1 * p["income"]),
+    ),
     "a candidate that takes a champion's new gap away": (
         4000, lambda p: shifted(p, "f", -0.2), lambda p: p["truth"],
     ),

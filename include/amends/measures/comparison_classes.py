@@ -75,7 +75,7 @@ def of_class(rows: PairedRows, name: str) -> PairedRows:
         return Side(score=one.score, decision=_equal(one.decision, number))
 
     return PairedRows(
-        rows=rows.rows, groups=rows.groups, given=rows.given, unscored=rows.unscored,
+        rows=rows.rows, kept=rows.kept, groups=rows.groups, given=rows.given, unscored=rows.unscored,
         label=_equal(rows.label, number), champion=side(rows.champion), candidate=side(rows.candidate),
     )  # fmt: skip
 

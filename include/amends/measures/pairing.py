@@ -32,9 +32,11 @@ class Paired:
 
     ``rows``: how many. ``groups``: by attribute, the group number of each row and the groups' names.
     ``given``: rows in the files; ``unscored``: rows that the candidate alone left without a usable score.
+    ``kept``: which of the aligned rows these are.
     """
 
     rows: int
+    kept: npt.NDArray[np.bool_]
     groups: Mapping[tuple[str, ...], tuple[Counts, tuple[str, ...]]]
     given: int
     unscored: int
@@ -148,6 +150,7 @@ def _shared(
     """What every task's rows have."""
     return {
         "rows": int(kept.sum()),
+        "kept": kept,
         "groups": _groups(table, spec.columns.sensitive, kept),
         "given": len(kept),
         "unscored": int((np.isfinite(ours) & ~np.isfinite(theirs)).sum()),

@@ -27,6 +27,7 @@ from amends.measures.pairing import (
 from amends.measures.resampling import Resampler
 from amends.workflow.gate_classes import judge_several_classes, judge_two_classes
 from amends.workflow.gate_errors import judge_regression
+from amends.workflow.gate_memory import judge_memory
 from amends.workflow.gate_rulings import MARGINS, PRICES
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def gate(
         *(one for one in quality.check(spec, reference, window) if one.metric not in NOT_ABOUT_A_VERSION),
         *_evidence(spec, policy, rows),
         *_compared(spec, policy, rows, MARGINS | PRICES if narrowing else MARGINS),
+        *_explained(spec, policy, rows, tables[1]),
         *further,
     )
     verdict = bless(findings, narrowing.weighed) if narrowing else bless(findings)
@@ -132,6 +134,12 @@ def paired(spec: ModelSpec, champion: pa.Table, candidate: pa.Table) -> PairedRo
         return pair_errors(spec, champion, candidate)
     pair = pair_rows if spec.task == "binary_classification" else pair_classes
     return pair(spec, champion, candidate)
+
+
+def _explained(spec: ModelSpec, policy: "Policy", rows: Paired, candidate: pa.Table) -> Iterable[Finding]:
+    if not isinstance(rows, PairedRows) or spec.task != "binary_classification" or not rows.rows:
+        return ()
+    return judge_memory(spec, policy, rows, candidate)
 
 
 def _compared(
