@@ -47,6 +47,7 @@ def worst(verdict: Verdict = B) -> Finding:
 
 DRIFT, BASE_RATE = said(Category.DATA_DRIFT, column="income"), said(Category.LABEL_DRIFT, column="label")
 SCORES = said(Category.PREDICTION_DRIFT, column="score")
+OTHERS = said(Category.ATTRIBUTION_SHIFT)
 GAP = said(Category.FAIRNESS, metric="selection_rate_ratio", attribute="sex")
 GREW = said(Category.FAIRNESS, metric="selection_rate_gap_change", attribute="sex")
 LABELS = said(Category.LABEL_QUALITY, column="label")
@@ -115,6 +116,11 @@ TABLE: dict[str, tuple[list[Finding], str | None, list[str]]] = {
     "other scores under a model that holds": ([SCORES, auc(P)], None, ["observe"]),
     "other scores without labels": ([SCORES], None, ["revalidate"]),
     "other scores of a new version without labels": ([SCORES], "2", ["revalidate"]),
+    # the same version answers otherwise
+    "a loss while scores follow other inputs": ([auc(B), OTHERS], None, ["revalidate"]),
+    "another scale while they do": ([auc(P), scale(B), OTHERS], None, ["revalidate"]),
+    "a loss of a new version that does": ([auc(B), OTHERS], "2", ["rollback", "retrain", "revalidate"]),
+    "a loss while they follow what drifts": ([DRIFT, auc(B), OTHERS], None, ["retrain", "observe"]),
     # the rest
     "a leak": ([said(Category.PRIVACY_LEAK, column="notes")], None, ["mask"]),
     "other inputs matter": ([said(Category.ATTRIBUTION_SHIFT)], None, ["revalidate"]),

@@ -52,7 +52,7 @@ def facts_of(findings: Sequence[Finding], policy: Policy, situation: Situation) 
     - ``bad_data``: a check of the data's or the labels' quality failed; ``wide``: the data failed as a batch,
       in a column that is no input, or in more than ``quality.wide_share`` of the inputs;
     - ``drifted``: an input drifted; ``new_version``: as :class:`Situation` says;
-    - ``worsened``: a fairness gap grew;
+    - ``worsened``: a fairness gap grew; ``other_answers``: scores follow other inputs than they did;
     - ``performance_lost`` and ``performance_known``: by the labels that have arrived;
     - ``slice_alone``: performance was lost on slices of the rows, and neither overall nor for a version;
     - ``ranking_holds``: the order of the scores is as good as before; ``miscalibrated``: their size is not;
@@ -71,6 +71,7 @@ def facts_of(findings: Sequence[Finding], policy: Policy, situation: Situation) 
         "worsened": any(
             one.category is Category.FAIRNESS and one.metric.endswith(CHANGE) for one in breaches
         ),
+        "other_answers": any(finding.category is Category.ATTRIBUTION_SHIFT for finding in breaches),
         "miscalibrated": any(finding.category is Category.CALIBRATION_DRIFT for finding in breaches),
         "others_hold": hold,
         "others_fell": not hold and any(Verdict.BREACH in said for said in others),

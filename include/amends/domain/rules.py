@@ -16,7 +16,7 @@ FITTING = ("retrain", "recalibrate", "mitigate_bias")
 """Playbooks that fit a version to rows: never to bad ones, and never without being asked."""
 FACTS = (
     "bad_data", "wide", "drifted", "new_version", "worsened", "performance_lost", "performance_known",
-    "ranking_holds", "miscalibrated", "others_hold", "others_fell", "slice_alone",
+    "ranking_holds", "miscalibrated", "others_hold", "others_fell", "slice_alone", "other_answers",
 )  # fmt: skip
 """What a rule may ask about a window; :mod:`amends.domain.diagnosis` says what each means."""
 IMPOSSIBLE: tuple[Mapping[str, bool], ...] = (

@@ -64,6 +64,15 @@ def right_share(scores: Counts | Floats, threshold: float) -> float:
     return float(right / scores[[NEGATIVE, POSITIVE]].sum())
 
 
+def balanced_share(scores: Counts | Floats, threshold: float) -> float:
+    """Mean over both labels of the share of rows on their side of a threshold; as :func:`right_share`."""
+    cut = int(np.clip(np.ceil(threshold * SCORE_BINS), 0, SCORE_BINS))
+    right = scores[NEGATIVE][:cut].sum(), scores[POSITIVE][cut:].sum()
+    return float(
+        np.mean([one / scores[row].sum() for one, row in zip(right, (NEGATIVE, POSITIVE), strict=True)])
+    )
+
+
 def unsupported_share(reference: Counts, window: Counts) -> float:
     """Share of the window's rows whose score lies outside of what the reference's labelled rows cover.
 

@@ -65,7 +65,7 @@ def auc(scores: Counts | Floats) -> Estimate:
     return Estimate(value, float(np.sqrt(spread)))
 
 
-def brier_score(scores: Counts) -> Estimate:
+def brier_score(scores: Counts | Floats) -> Estimate:
     """Mean of ``(score - label)^2``. Range [0, 1]; 0 is certain and right, 0.25 is always saying 0.5.
 
     Source: Brier (1950), "Verification of forecasts expressed in terms of probability".
@@ -73,7 +73,7 @@ def brier_score(scores: Counts) -> Estimate:
     return _mean(scores, np.square(MIDDLES), np.square(1 - MIDDLES))
 
 
-def log_loss(scores: Counts) -> Estimate:
+def log_loss(scores: Counts | Floats) -> Estimate:
     """Mean of ``-ln P(label)``. Range [0, 11.8] in nats (a bin's middle is never 0 or 1); 0.693 is a coin.
 
     Source: Good (1952), "Rational decisions".
@@ -95,7 +95,7 @@ def share(hits: int, rows: int) -> Estimate:
     return Estimate(hits / rows, float(np.sqrt(settled * (1 - settled) / (rows + 4))))
 
 
-def _mean(scores: Counts, of_negative: Floats, of_positive: Floats) -> Estimate:
+def _mean(scores: Counts | Floats, of_negative: Floats, of_positive: Floats) -> Estimate:
     used = scores[[NEGATIVE, POSITIVE]].any(axis=0)
     weights = scores[[NEGATIVE, POSITIVE]][:, used].astype(float)
     values = np.vstack([of_negative[used], of_positive[used]])

@@ -21,6 +21,7 @@ from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
 from amends.workflow.judge_leaks import judge_leaks
+from amends.workflow.judge_mix import judge_mix
 from amends.workflow.judge_performance import judge_performance
 from amends.workflow.judge_proxies import judge_proxies
 from amends.workflow.judge_service import judge_service
@@ -70,9 +71,11 @@ def assess(
         )  # fmt: skip
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
         findings = (*findings, *judge_labels(*pair))
+    newcomer = _new_version(policy, reference, current, findings)
+    findings = judge_mix(spec, policy, (reference, current), findings, newcomer)
     situation = Situation(
         inputs=spec.columns.features,
-        new_version=_new_version(policy, reference, current, findings),
+        new_version=newcomer,
         window_end=current.end,
     )
     return Assessment(
