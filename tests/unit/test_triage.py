@@ -212,7 +212,10 @@ def test_explain_names_what_fired_and_what_nearly_did() -> None:
     (told,) = explain(house.ledger, incident)
     assert [rule["name"] for rule in told["rules"]] == ["performance-lost"]
     near = {rule["name"]: rule["missing"] for rule in told["nearly"]}
-    assert near == {"performance-new-version": {"new_version": True}}
+    assert near == {
+        "performance-new-version": {"new_version": True},
+        "performance-other-answers": {"other_answers": True},
+    }
     (graded,) = told["severity"]
     assert (graded["usual"], graded["severity"], graded["rule"]) == ("SEV2", "SEV2", "as-usual")
     lacking = {rule["name"]: rule["missing"] for rule in graded["nearly"]}
