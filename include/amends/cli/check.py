@@ -114,7 +114,7 @@ def read_window(model: "ModelSpec", given: list[str], like: "WindowDigest | None
     from amends.adapters.files import read_digest
     from amends.adapters.parquet import ParquetWindows
     from amends.measures.digests import WindowDigest
-    from amends.workflow.assess import digest_window
+    from amends.workflow.digest import digest_window
 
     digests = [read_digest(path) for path in given if path.endswith(".digest")]
     paths = [path for path in given if not path.endswith(".digest")]
