@@ -36,7 +36,7 @@ lint: $(READY) ## Check style, formatting, types and import rules
 	@$(BIN)/lint-imports
 
 bench: $(READY) ## Measure against the peers in the same run; ARGS="--rows 1000000", or "-k healthy" for false alarms
-	@$(BIN)/pytest tests/benchmarks -q -s -o python_files='bench_*.py' \
+	@$(BIN)/pytest tests/benchmarks -q -s -o python_files='bench_*.py' -o faulthandler_timeout=0 \
 		-k "not (healthy or planted or fuzzed or twenty or thousand_pairs)" $(ARGS)
 
 docs: $(READY) ## Write the generated pages anew (DAGS.md)

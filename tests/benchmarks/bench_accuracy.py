@@ -24,7 +24,7 @@ class Pair:
         """Read both."""
         from amends.adapters.files import load_spec
         from amends.adapters.parquet import ParquetWindows
-        from amends.workflow.assess import digest_window
+        from amends.workflow.digest import digest_window
 
         spec = load_spec(folder / "spec.yaml")
         paths = [folder / f"{name}.parquet" for name in ("reference", "current")]

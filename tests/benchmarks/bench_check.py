@@ -28,6 +28,7 @@ def test_a_check_beside_its_peers(logs: Path, rows: int, alternations: int) -> N
         mine.append(check(logs, *BYTES))
         theirs.append(peer(logs))
         paged.append(check(logs, *BYTES, "--out", str(logs / "page")))
+        print(f"\namends {mine[-1].told()}; with its page {paged[-1].told()}; peers {theirs[-1].told()}")
     best, page, other = median(mine), median(paged), median(theirs)
     print(f"\n{rows} rows: amends {best.told()}; with its page {page.told()}; peers {other.told()}")
     faster, smaller = other.seconds / best.seconds, other.megabytes / best.megabytes

@@ -16,7 +16,7 @@ OURS = """
 import sys
 from amends.adapters.files import load_spec
 from amends.adapters.postgres_windows import PostgresWindows
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 assert digest_window(load_spec(sys.argv[1]), PostgresWindows(sys.argv[2]), None).rows == int(sys.argv[3])
 """
 HOOK = """

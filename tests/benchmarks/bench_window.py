@@ -35,7 +35,7 @@ def digest_days(folder: Path, reference: Path, rows: int) -> None:
     from amends.adapters.files import load_spec, write_digest
     from amends.adapters.parquet import ParquetWindows
     from amends.measures.digests import WindowDigest
-    from amends.workflow.assess import digest_window
+    from amends.workflow.digest import digest_window
 
     model, days = load_spec(folder / "spec.yaml"), []
     before = digest_window(model, ParquetWindows(reference), None)
@@ -50,7 +50,7 @@ def test_intervals_need_no_rows(logs: Path) -> None:
     """P5: 1 000 resamples of every rate of every group, drawn on the table of counts."""
     from amends.adapters.files import load_spec
     from amends.adapters.parquet import ParquetWindows
-    from amends.workflow.assess import digest_window
+    from amends.workflow.digest import digest_window
 
     digest = digest_window(load_spec(logs / "spec.yaml"), ParquetWindows(logs / "reference.parquet"), None)
     taken = seconds(lambda: bootstrap(digest.contingency().to_pandas()))

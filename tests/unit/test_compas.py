@@ -9,7 +9,7 @@ import pytest
 from amends.adapters.fairlearn_metrics import FairlearnMetrics
 from amends.adapters.parquet import ParquetWindows
 from amends.measures.fairness import GROUP, coded, grouped
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 from group_rows import spec
 
 CASE = Path(os.environ.get("AMENDS_CASES", "no-cases")) / "compas_race_fpr"

@@ -18,7 +18,7 @@ from amends.measures.digesting import digest_batches
 from amends.measures.identities import IdTally, hashed
 from amends.measures.leaks import _FORMS
 from amends.measures.personal import personal_data
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prediction_logs import counts, log

@@ -15,7 +15,8 @@ from amends.domain.assessment import Assessment
 from amends.domain.window import Window
 from amends.measures.digests import WindowDigest
 from amends.measures.scoring import rescored, scorer_of
-from amends.workflow.assess import assess, digest_window
+from amends.workflow.assess import assess
+from amends.workflow.digest import digest_window
 from amends.workflow.gate import gate
 from amends.workflow.remedy import HOLDOUT, split_by_time
 from amends.workflow.rows import labelled_rows

@@ -12,7 +12,8 @@ from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.adapters.parquet import ParquetWindows
 from amends.domain.assessment import Assessment
 from amends.domain.spec import ModelSpec, spec_from_document
-from amends.workflow.assess import assess, digest_window
+from amends.workflow.assess import assess
+from amends.workflow.digest import digest_window
 
 CASES = Path(os.environ.get("AMENDS_CASES", Path(__file__).parents[2] / "../shared/data/cases"))
 FOLDERS = sorted(path.parent for path in CASES.glob("*/expect.json")) if CASES.is_dir() else []

@@ -11,7 +11,7 @@ from amends.adapters.great_expectations import GreatExpectationsGate
 from amends.adapters.imputation import TreeImputer
 from amends.domain.promotion import ModelVersion
 from amends.errors import DataError
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 from amends.workflow.remedies.compete import compete
 from amends.workflow.remedies.mask import mask
 from amends.workflow.remedies.mitigate_bias import curve_of, mitigate_bias

@@ -14,7 +14,7 @@ from amends.domain.window import Window
 from amends.errors import DataError
 from amends.measures.digesting import digest_batches
 from amends.measures.permutation import reliance
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 from amends.workflow.judge_attribution import judge_versions_attribution
 from attributing import NAMES, POLICY, WEIGHTS, inputs, log, spec_with_versions
 from fake_registry import FakeRegistry

@@ -68,19 +68,21 @@ def check(
 
     Example: amends check --spec model.yaml --reference june.parquet --current july.parquet --json
     """
-    _spare()
-    with unsearched():
-        from amends.adapters.fairlearn_metrics import FairlearnMetrics
-        from amends.adapters.files import load_spec
-        from amends.adapters.great_expectations import GreatExpectationsGate
-        from amends.cli.loading import CHECK, PAGE, rules_for
-        from amends.workflow.assess import assess
-
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
+    _spare()
+    from amends.cli.loading import CHECK, PAGE
+
     many = _bytes_of(reference + current) > MANY_BYTES
     with _asking(*PAGE, wanted=bool(out) and not many) as draw:
         with _asking(*CHECK, wanted=not many) as ask:
+            with unsearched():
+                from amends.adapters.fairlearn_metrics import FairlearnMetrics
+                from amends.adapters.files import load_spec
+                from amends.adapters.great_expectations import GreatExpectationsGate
+                from amends.cli.loading import rules_for
+                from amends.workflow.assess import assess
+
             model = load_spec(spec)
             rules = rules_for(model, policy)
             before = read_window(model, reference)
@@ -112,7 +114,7 @@ def read_window(model: "ModelSpec", given: list[str], like: "WindowDigest | None
     from amends.adapters.files import read_digest
     from amends.adapters.parquet import ParquetWindows
     from amends.measures.digests import WindowDigest
-    from amends.workflow.assess import digest_window
+    from amends.workflow.digest import digest_window
 
     digests = [read_digest(path) for path in given if path.endswith(".digest")]
     paths = [path for path in given if not path.endswith(".digest")]

@@ -10,7 +10,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from amends.cli.sparing import put_off, roomy, unsearched, without
+from amends.cli.sparing import by_name, put_off, roomy, unsearched, without
 from amends.errors import Unavailable
 from amends.ports import Ask, here
 
@@ -32,8 +32,14 @@ CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
 PAGE = ("evidently.presets", "evidently.legacy.renderers.html_widgets")
 """What draws the page: three seconds of imports."""
-SPARABLE = {"great_expectations": ("sqlalchemy", "google")}
-"""What a vendor imports where it is there, for sources and clouds that nobody here asks it about."""
+SPARABLE = ("sqlalchemy", "google", "psycopg2", "rich")
+"""What they import where it is there: for sources and clouds that nobody here asks about, and for show."""
+SHARED = "pyarrow.compute"
+"""What both sides need: loaded before they part, and so once."""
+UNUSED = tuple(
+    f"scipy.{name}" for name in ("stats", "special", "optimize", "interpolate", "ndimage", "integrate")
+)
+"""What they take functions of by name, and call none of."""
 
 
 @contextmanager
@@ -48,6 +54,7 @@ def beside(*names: str) -> Iterator[Ask]:
     if all(name in sys.modules for name in names):
         yield here
         return
+    import_module(SHARED)
     forked = _alone()
     context: Any = get_context("fork" if forked else "spawn")
     ours, theirs = context.Pipe()
@@ -96,12 +103,10 @@ def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *argum
 
 def _import(names: Sequence[str]) -> None:
     put_off()
-    for name in names:
-        try:
-            with without(*SPARABLE.get(name, ())):
-                import_module(name)
-        except Exception:  # noqa: BLE001 - whoever uses it imports it again and says what is wrong
-            break
+    spared, unused = (SPARABLE, UNUSED) if names == CHECK else ((), ())
+    with suppress(Exception), without(*spared), by_name(*unused):
+        for name in names:  # one that fails is imported again by whoever uses it, and says what is wrong
+            import_module(name)
 
 
 @roomy

@@ -130,7 +130,7 @@ def _digests(
 ) -> tuple["WindowDigest", "WindowDigest"]:
     """Digests of the reference and of the window's rows as they are now."""
     from amends.cli.check import read_window
-    from amends.workflow.assess import digest_window
+    from amends.workflow.digest import digest_window
 
     if reference:
         before = read_window(model, reference)

@@ -4,10 +4,11 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
-from types import FunctionType
-from typing import TypeVar
+from types import FunctionType, ModuleType
+from typing import Any, TypeVar
 
 PUT_OFF = frozenset({"altair", "jsonschema", "mistune", "numpy.f2py", "numpy.testing"})
 """Imported by numpy, scipy and the vendors, and used by nobody here: charts, schemas, Fortran, tests."""
@@ -46,6 +47,21 @@ def without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextmanager
+def by_name(*names: str) -> Iterator[None]:
+    """Import what is imported here as if some modules were loaded, of which it takes functions by name.
+
+    Such a function loads its module when it is called. Whoever imports the module afterwards gets it whole.
+    """
+    stand_ins = {name: _Named(name) for name in names if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
 def roomy(function: F) -> F:
     """Give what a function calls one large piece of memory for its frames.
 
@@ -56,6 +72,20 @@ def roomy(function: F) -> F:
     if isinstance(function, FunctionType):
         function.__code__ = function.__code__.replace(co_stacksize=SLOTS)
     return function
+
+
+class _Named(ModuleType):
+    """Stands in for a module: whatever is asked of it is a function."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Give what calls the module's function of that name."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def called(*given: Any, **named: Any) -> Any:
+            return getattr(import_module(self.__name__), name)(*given, **named)
+
+        return called
 
 
 class _PutOff:

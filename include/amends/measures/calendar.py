@@ -21,6 +21,8 @@ MOST_SLOTS = 512
 """More slots than this are put together in the next width."""
 MOST_HOURS = 1 << 20
 """A span of fewer hours is counted in place; a longer one is sorted."""
+FEW_HOURS = 1 << 16
+"""Of fewer hours, places take two bytes a row instead of eight."""
 ROWS = "(rows)"
 """The field that counts rows; a column's name counts its nulls."""
 LEAST_EVEN = 5
@@ -37,7 +39,7 @@ class Hours:
     """
 
     slots: Counts
-    place: Counts
+    place: npt.NDArray[np.integer[Any]]
 
     @classmethod
     def of(cls, moments: pa.Array) -> "Hours":
@@ -49,7 +51,7 @@ class Hours:
             known, found = micros.is_valid().to_numpy(zero_copy_only=False), place
             place = np.full(len(micros), len(slots))
             place[known] = found
-        return cls(slots=slots, place=place)
+        return cls(slots=slots, place=place.astype(np.uint16) if len(slots) < FEW_HOURS else place)
 
     @property
     def rows(self) -> Counts:
@@ -64,7 +66,7 @@ class Hours:
         """Rows by hour in which a flag is set."""
         return self._counted(self.place[flag])
 
-    def _counted(self, place: Counts) -> Counts:
+    def _counted(self, place: npt.NDArray[np.integer[Any]]) -> Counts:
         counts: Counts = np.bincount(place, minlength=len(self.slots) + 1)[:-1]
         return counts
 

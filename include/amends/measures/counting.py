@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from amends.measures.arrow import Counts, Floats, level_codes
@@ -31,6 +32,30 @@ def profile_levels(levels: pa.DictionaryArray) -> CategoricalProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouped:
+    """A column as at most MAX_GROUPS levels, ``(other)`` and null: names, and each row's place in them."""
+
+    names: list[str | None]
+    codes: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, column: pa.DictionaryArray) -> "Grouped":
+        """Keep the most frequent levels."""
+        names, codes = column.dictionary.to_pylist(), level_codes(column)
+        if len(names) <= MAX_GROUPS:
+            return cls([*names, None], codes.astype(np.uint8))
+        by_size = np.argsort(-np.bincount(codes, minlength=len(names))[: len(names)], kind="stable")
+        place = np.full(len(names) + 1, MAX_GROUPS, np.uint8)
+        place[by_size[:MAX_GROUPS]] = np.arange(MAX_GROUPS)
+        place[-1] = MAX_GROUPS + 1
+        return cls([*(names[i] for i in by_size[:MAX_GROUPS]), OTHER, None], place[codes])
+
+    def part(self, rows: slice) -> "Grouped":
+        """Some rows that follow each other."""
+        return Grouped(self.names, self.codes[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Cells:
     """The groups that rows form by several columns jointly: the keys in use, and each row's place in them."""
 
@@ -43,13 +68,14 @@ class Cells:
         return dict(zip(self.keys, counts.tolist(), strict=True))
 
 
-def cells_of(columns: Sequence[pa.DictionaryArray | None], rows: int) -> Cells:
+def cells_of(columns: Sequence[Grouped | None], rows: int) -> Cells:
     """Name the groups that rows form by all columns jointly; an absent column is one null level."""
     place, keys = np.zeros(rows, np.int64), list[Key]([()])
     for column in columns:
-        names, codes = _grouped(column, rows)
-        place *= len(names)
-        place += codes
+        names = column.names if column else [None]
+        if column:
+            place *= len(names)
+            place += column.codes
         used, place = _used(place, len(keys) * len(names))
         keys = [(*keys[spot // len(names)], names[spot % len(names)]) for spot in used.tolist()]
     return Cells(keys, place)
@@ -81,13 +107,13 @@ def outcomes(label: pa.DictionaryArray, predicted: pa.DictionaryArray, *, binary
     return found
 
 
-def histograms(version: pa.DictionaryArray | None, outcome: Counts, score: Floats) -> dict[str, Counts]:
+def histograms(version: Grouped | None, outcome: Counts, score: Floats) -> dict[str, Counts]:
     """Count scores in [0, 1] by model version, outcome and bin; other scores are left out.
 
     :param outcome: NEGATIVE, POSITIVE or PENDING by row (see :func:`outcomes`).
     :returns: by version (``""``: none recorded) an array of shape (3, SCORE_BINS).
     """
-    names, versions = _grouped(version, len(score))
+    names, versions = (version.names, version.codes) if version else ([None], np.zeros(len(score), np.uint8))
     with np.errstate(invalid="ignore"):
         good = (score >= 0) & (score <= 1)
     if not good.all():
@@ -138,16 +164,3 @@ def folded(scores: Mapping[str, Counts], known: Mapping[str, Counts]) -> dict[st
         name = version if version in known or len(known) + len(few) < MAX_GROUPS else OTHER
         few[name] = few[name] + counts if name in few else counts
     return few
-
-
-def _grouped(column: pa.DictionaryArray | None, rows: int) -> tuple[list[str | None], Counts]:
-    if column is None:
-        return [None], np.zeros(rows, np.int64)
-    names, codes = column.dictionary.to_pylist(), level_codes(column)
-    if len(names) <= MAX_GROUPS:
-        return [*names, None], codes
-    by_size = np.argsort(-np.bincount(codes, minlength=len(names))[: len(names)], kind="stable")
-    place = np.full(len(names) + 1, MAX_GROUPS)
-    place[by_size[:MAX_GROUPS]] = np.arange(MAX_GROUPS)
-    place[-1] = MAX_GROUPS + 1
-    return [*(names[i] for i in by_size[:MAX_GROUPS]), OTHER, None], place[codes]

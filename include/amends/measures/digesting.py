@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
@@ -24,7 +25,9 @@ from amends.measures.calendar import POSITIVES, Calendar, Hours
 from amends.measures.counting import (
     PENDING,
     POSITIVE,
+    Grouped,
     Key,
+    added,
     cells_of,
     histograms,
     outcomes,
@@ -42,7 +45,7 @@ from amends.measures.identities import IdTally, Keys, hashed, present
 from amends.measures.leaks import LeakProfile, mask_levels
 from amends.measures.memory import give_back
 from amends.measures.pieces import Piece, Rows, pieces
-from amends.measures.profiles import CategoricalProfile, NumericTally, bounded
+from amends.measures.profiles import SLICE, CategoricalProfile, NumericTally, bounded
 from amends.measures.sample import KEY, Sample, SampleTally, row_keys
 from amends.measures.sums import sums_by_group
 
@@ -94,10 +97,11 @@ def _in_turn(jobs: list[Job]) -> list[Any]:
 class _Joint:
     """What columns of a piece are needed together, and the rows that the sample takes."""
 
-    plain: dict[str, pa.Array]
+    nulls: dict[str, pa.BooleanArray]
+    leaks: dict[str, LeakProfile]
     hours: Hours
     levels: dict[str, pa.DictionaryArray]
-    numbers: dict[str, tuple[Floats, int]]
+    numbers: dict[str, Floats]
     keys: Keys
     drawn: Counts
 
@@ -120,6 +124,13 @@ class _Groups:
     sums: dict[Key, Floats]
     scores: dict[str, Counts]
     positives: Counts
+
+    def plus(self, other: "_Groups") -> "_Groups":
+        """Those of both: of other rows of the same piece."""
+        return _Groups(
+            table=added(self.table, other.table), sums=added(self.sums, other.sums),
+            scores=added(self.scores, other.scores), positives=self.positives + other.positives,
+        )  # fmt: skip
 
 
 class _Reading:
@@ -152,7 +163,7 @@ class _Reading:
         leaks = dict(zip(scanned, rest, strict=False))
         read: dict[str, _Column] = dict(zip(columns, rest[len(scanned) :], strict=True))
         drawn = {name: one.drawn for name, one in read.items() if one.drawn is not None}
-        self._sample.add(pa.table({KEY: joint.keys[joint.drawn], **drawn}))
+        self._sample.add(pa.table({KEY: joint.keys, **drawn}))
         flagged = {name: one.hourly for name, one in read.items()} | {POSITIVES: groups.positives}
         part = WindowDigest(
             model=self._spec.name, rows=piece.rows, labelled=piece.rows - read[c.label].nulls,
@@ -181,13 +192,14 @@ class _Reading:
         jobs: list[Job] = [partial(_identified, piece, c.id), partial(_timed, piece, c.timestamp)]
         jobs += [partial(self._levels, piece, name) for name in named]
         jobs += [partial(_numbers, piece, name) for name in numeric]
-        (ids, hashes), (moments, hours, ends), *rest = run(jobs)
+        (unnamed, hashes, leaks), (moments, hours, ends), *rest = run(jobs)
         numbers = dict(zip(numeric, rest[len(named) :], strict=True))
-        self._ids.add(present(ids, hashes))
-        keys = row_keys(hashes, moments, numbers[c.score][0])
+        self._ids.add(present(hashes, unnamed))
+        keys = row_keys(hashes, moments, numbers[c.score])
+        drawn = self._sample.drawn(keys)
         joint = _Joint(
-            plain={c.id: ids, c.timestamp: moments}, hours=hours, numbers=numbers,
-            levels=dict(zip(named, rest, strict=False)), keys=keys, drawn=self._sample.drawn(keys),
+            nulls={c.id: unnamed, c.timestamp: moments.is_null()}, leaks={c.id: leaks}, hours=hours,
+            levels=dict(zip(named, rest, strict=False)), numbers=numbers, keys=keys[drawn], drawn=drawn,
         )  # fmt: skip
         return joint, ends
 
@@ -196,27 +208,34 @@ class _Reading:
         return mask_levels(levels) if name in self._categorical else levels
 
     def _leaks(self, piece: Piece, joint: _Joint, name: str) -> LeakProfile:
-        return LeakProfile.of(joint.plain[name] if name in joint.plain else as_texts(piece.column(name)))
+        return joint.leaks.get(name) or LeakProfile.of(as_texts(piece.column(name)))
 
     def _groups(self, joint: _Joint, rows: int) -> _Groups:
-        c, levels = self._spec.columns, joint.levels
-        cells = cells_of([levels[name] if name else None for name in self._named.values()], rows)
-        score = joint.numbers[c.score][0]
+        groups = {name: Grouped.of(levels) for name, levels in joint.levels.items()}
+        parts = (slice(at, at + SLICE) for at in range(0, rows, SLICE))
+        return reduce(_Groups.plus, (self._grouped(joint, groups, part) for part in parts))
+
+    def _grouped(self, joint: _Joint, groups: dict[str, Grouped], rows: slice) -> _Groups:
+        c = self._spec.columns
+        score, hours = joint.numbers[c.score][rows], joint.hours.part(rows)
+        few = [groups[name].part(rows) if name else None for name in self._named.values()]
+        cells = cells_of(few, len(score))
         if self._regression:
             with np.errstate(invalid="ignore", over="ignore"):  # an infinite error counts as none
-                error = joint.numbers[c.label][0] - joint.numbers[c.predicted_label][0]
+                error = joint.numbers[c.label][rows] - joint.numbers[c.predicted_label][rows]
             self._numeric[ERROR].add(error[np.isfinite(error)])
             error = bounded(error)
-            outcome, terms = np.full(rows, PENDING), [error, np.square(error), np.abs(error)]
+            outcome, terms = np.full(len(error), PENDING), [error, np.square(error), np.abs(error)]
         else:
             binary = self._spec.task == "binary_classification"
-            outcome = outcomes(levels[c.label], levels[c.predicted_label], binary=binary)
+            pair = [joint.levels[name].slice(rows.start, len(score)) for name in (c.label, c.predicted_label)]
+            outcome = outcomes(*pair, binary=binary)
             summed = bounded(score)
             terms = [summed, np.square(summed)]
-        version = levels[c.model_version] if c.model_version else None
+        version = groups[c.model_version].part(rows) if c.model_version else None
         return _Groups(
             table=cells.table(), sums=sums_by_group(cells, terms),
-            scores=histograms(version, outcome, score), positives=joint.hours.flagged(outcome == POSITIVE),
+            scores=histograms(version, outcome, score), positives=hours.flagged(outcome == POSITIVE),
         )  # fmt: skip
 
     def _column(self, piece: Piece, joint: _Joint, name: str) -> _Column:
@@ -224,7 +243,7 @@ class _Reading:
         if name not in self._numeric:
             if name in self._categorical or name in joint.levels:
                 return self._as_levels(piece, joint, name)
-            return _plain(joint, joint.plain[name] if name in joint.plain else piece.column(name))
+            return _plain(joint, joint.nulls[name] if name in joint.nulls else piece.column(name).is_null())
         found = self._as_numbers(piece, joint, name)
         if name in self._categorical:
             levelled = self._as_levels(piece, joint, name)
@@ -249,16 +268,22 @@ class _Reading:
         levels = joint.levels[name] if name in joint.levels else self._levels(piece, name)
         drawn = levels.take(pa.array(joint.drawn)).cast(pa.string())
         profile = profile_levels(levels) if name in self._categorical else None
-        return replace(_plain(joint, levels), drawn=drawn, levels=profile)
+        return replace(_plain(joint, levels.is_null()), drawn=drawn, levels=profile)
 
 
-def _numbers(piece: Piece, name: str) -> tuple[Floats, int]:
-    return as_floats(piece.column(name))
+def _numbers(piece: Piece, name: str) -> Floats:
+    return np.concatenate([as_floats(part)[0] for part in piece.slices(name)])
 
 
-def _identified(piece: Piece, name: str) -> tuple[pa.Array, Keys]:
-    texts = as_texts(piece.column(name))
-    return texts, hashed(texts)
+def _identified(piece: Piece, name: str) -> tuple[pa.BooleanArray, Keys, LeakProfile]:
+    """Where there is no id, what the ids hash to, and the personal data in them."""
+    nulls, hashes, leaks = list[pa.Array](), list[Keys](), list[LeakProfile]()
+    for part in piece.slices(name):
+        texts = as_texts(part)
+        nulls.append(texts.is_null())
+        hashes.append(hashed(texts))
+        leaks.append(LeakProfile.of(texts))
+    return pa.concat_arrays(nulls), np.concatenate(hashes), reduce(LeakProfile.merge, leaks)
 
 
 def _timed(piece: Piece, name: str) -> tuple[pa.Array, Hours, list[str | None]]:
@@ -268,10 +293,10 @@ def _timed(piece: Piece, name: str) -> tuple[pa.Array, Hours, list[str | None]]:
     return moments, Hours.of(moments), [*spoken]
 
 
-def _plain(joint: _Joint, column: pa.Array) -> _Column:
-    """Nulls of a column of which nothing else is kept."""
-    nulls = int(column.null_count)
-    return _Column(nulls=nulls, hourly=joint.hours.flagged(_is_null(column)) if nulls else None)
+def _plain(joint: _Joint, empty: pa.BooleanArray | pa.ChunkedArray) -> _Column:
+    """Nulls of a column of which nothing else is kept: how many, and by hour."""
+    nulls = int(pc.sum(empty).as_py() or 0)
+    return _Column(nulls=nulls, hourly=joint.hours.flagged(np.asarray(empty)) if nulls else None)
 
 
 def _is_null(column: pa.Array) -> Any:

@@ -113,9 +113,6 @@ class IdTally:
         return keys[keys < np.uint64(2 ** (64 - self._halvings))] if self._halvings else keys
 
 
-def present(texts: pa.Array, keys: Keys) -> Keys:
+def present(keys: Keys, absent: pa.BooleanArray) -> Keys:
     """The hashes of the texts that are there."""
-    if not texts.null_count:
-        return keys
-    there: Keys = keys[texts.is_valid().to_numpy(zero_copy_only=False)]
-    return there
+    return keys[~np.asarray(absent)] if absent.true_count else keys

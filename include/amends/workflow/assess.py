@@ -12,10 +12,8 @@ from amends.domain.explanation import told_aside
 from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
-from amends.domain.window import Window
-from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest, require_comparable
-from amends.ports import FairnessMetrics, QualityGate, WindowSource
+from amends.ports import FairnessMetrics, QualityGate
 from amends.workflow.judge_attribution import judge_attribution
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
@@ -25,19 +23,6 @@ from amends.workflow.judge_mix import judge_mix
 from amends.workflow.judge_performance import judge_performance
 from amends.workflow.judge_proxies import judge_proxies
 from amends.workflow.judge_service import judge_service
-
-
-def digest_window(
-    spec: ModelSpec, source: WindowSource, window: Window | None, like: WindowDigest | None = None
-) -> WindowDigest:
-    """Read a window's rows once and keep their digest.
-
-    A source that can decode one column at a time (``parts``) is read so: a window's other columns wait.
-
-    :param like: the reference's digest, whose grid the window has to share; None for the reference itself.
-    """
-    parts = getattr(source, "parts", source.batches)
-    return digest_batches(spec, parts(spec, window), like.grid if like else None)
 
 
 def assess(

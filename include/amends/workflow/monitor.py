@@ -16,7 +16,8 @@ from amends.domain.window import Window
 from amends.errors import SpecError
 from amends.measures.digests import WindowDigest
 from amends.ports import LedgerTransaction, Services
-from amends.workflow.assess import assess, digest_window
+from amends.workflow.assess import assess
+from amends.workflow.digest import digest_window
 from amends.workflow.judge_attribution import judge_versions_attribution
 from amends.workflow.late_labels import ORIGIN, labels_of, lacked, windows_with_new_labels
 from amends.workflow.preflight import refused

@@ -13,7 +13,7 @@ from amends.errors import ArtefactError, BadInput, DataError, Unavailable
 from amends.measures.digests import WindowDigest
 from amends.measures.mitigation import PARITY
 from amends.ports import Services
-from amends.workflow.assess import digest_window
+from amends.workflow.digest import digest_window
 from amends.workflow.gate import Narrowing, gate
 from amends.workflow.gate_rulings import MARGINS, RISING
 from amends.workflow.past_incidents import replay_incidents
