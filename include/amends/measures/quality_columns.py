@@ -1,4 +1,4 @@
-"""Checks on one column: range, unit, placeholder, constancy, unseen levels."""
+"""Checks on one column: range, unit, constancy, unseen levels."""
 
 import math
 from collections.abc import Iterator
@@ -44,11 +44,13 @@ CALENDAR_LEVELS = 60
 """Columns with at most so many values (hour, weekday, flags) may rightly be constant in a short window."""
 NEAR, SAME = 1.1, 1.03
 """How close to a known ratio a factor is called by its name: the window differs in other ways, too."""
-USUAL_GAPS = 3
-"""Usual distances of neighbouring values that a placeholder keeps: whole numbers all lie apart."""
 SURE = 4
 """Standard errors that a ratio has to be beyond the limit by."""
 MOST_GRAIN = 0.75
+BEYOND = 0.9
+"""Share of a column's quantile slices that lie beyond the reference's where its scale changed."""
+EXPLAINS = 3
+"""A change of scale leaves at most a third of the move to a season."""
 EIGHTH = 8
 FLAG_LEVELS = 2
 HOLD = 1.5
@@ -86,24 +88,24 @@ def numeric_checks(
         beyond = max(-current.minimum, current.maximum - 1.0, 0.0)
         note = f"scores lie in [{current.minimum:.4g}, {current.maximum:.4g}]"
         yield at_most("score_beyond_0_1", name, beyond, 0.0, n=current.count, note=note)
-        if not _single(reference):
+        if not is_single(reference):
             yield _constant(name, reference, current, lasting)
-    elif _single(reference):
+    elif is_single(reference):
         blind = "the reference holds at most one value: its range and unit cannot be learnt from it"
         yield Check(metric="range", column=name, value=0.0, n=current.count, blind=blind)
     else:
         yield _range(name, reference, current, limits)
         yield _unit(name, reference, current, limits)
-        yield from _placeholder(name, reference, current, limits)
         yield _constant(name, reference, current, lasting)
 
 
-def _single(profile: NumericProfile) -> bool:
+def is_single(profile: NumericProfile) -> bool:
+    """Whether a column holds at most one value."""
     return not profile.count or profile.minimum == profile.maximum
 
 
 def _range(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
-    low, high = _span(reference)
+    low, high = span(reference)
     few = int((reference.counts > 0).sum()) <= CALENDAR_LEVELS
     margin = limits["range_margin"] * (high - low) * (CALENDAR_MARGIN if few else 1)
     far = share_beyond(current, low - margin, high + margin)
@@ -115,7 +117,8 @@ def _range(name: str, reference: NumericProfile, current: NumericProfile, limits
     )  # fmt: skip
 
 
-def _span(profile: NumericProfile) -> tuple[float, float]:
+def span(profile: NumericProfile) -> tuple[float, float]:
+    """Least and largest value; both 0 where there is none."""
     low, high = profile.minimum, profile.maximum
     return (0.0, 0.0) if low is None or high is None else (low, high)
 
@@ -175,8 +178,9 @@ def unit_factor(
         return 1.0, "values lie where they lay"
     factor = float(np.abs(new).mean()) / size
     for word, (slope, offset) in AFFINE.items():
-        if misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0):
-            return factor, f"the scale changed {word}"
+        near = misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0)
+        if near or _scale_and_season(before, now, slope, offset):
+            return factor, f"the scale changed {word}" + ("" if near else ", and a season came on top")
     if factor == 0:
         return 1.0, "values moved to zero"
     blur = min(grain / factor / scale / 2, MOST_GRAIN)
@@ -188,6 +192,21 @@ def unit_factor(
     if not far and not known:
         return 1.0, f"values moved by a factor of {factor:.3g}, which is no known ratio of units"
     return factor, f"every value is {factor:.5g} times what it was" + (f" ({known})" if known else "")
+
+
+def _scale_and_season(before: Floats, now: Floats, slope: float, offset: float) -> bool:
+    """Whether a change of scale explains most of a move that left the reference's range behind.
+
+    Nearly all values lie beyond the reference's, by several times what a season adds to the change of scale,
+    and their spread is nearer to the new scale's than to the old one's.
+    """
+    if np.mean((now < before[0]) | (now > before[-1])) < BEYOND:
+        return False
+    old, new = before[TRIM], now[TRIM]
+    spread = deviation(new) / deviation(old)
+    wider = abs(math.log(spread)) if spread else math.inf
+    kept = slope == 1.0 or abs(math.log(spread / slope)) < wider if spread else False
+    return kept and misfit(new, slope * old + offset, 1.0) * EXPLAINS <= misfit(new, old, 1.0)
 
 
 _SLICES: WeakKeyDictionary[NumericProfile, Floats] = WeakKeyDictionary()
@@ -229,37 +248,10 @@ def _known(factor: float, tolerance: float) -> str:
     return f"the ratio of {word}" if off < math.log(tolerance) else ""
 
 
-def _placeholder(
-    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
-) -> Iterator[Check]:
-    """Look for one repeated value outside the reference's range and apart from all others (999, -1)."""
-    used = np.flatnonzero(current.counts)
-    means = current.sums[used] / current.counts[used]
-    low, high = _span(reference)
-    usual = float(np.median(np.diff(means))) if len(means) > 1 else 0.0
-    gap = max(limits["placeholder_gap"] * (high - low), USUAL_GAPS * usual)
-    for end, step, extreme in ((0, 1, current.minimum), (-1, -1, current.maximum)):
-        value = float(means[end])
-        outside = not low <= value <= high and not _is_near(value, low) and not _is_near(value, high)
-        apart = len(used) > 1 and abs(means[end + step] - value) >= gap
-        if outside and apart and _is_near(value, extreme or 0.0):
-            hits = int(current.counts[used[end]])
-            yield at_most(
-                "placeholder_share", name, hits / current.count, limits["placeholder_share"],
-                interval=wilson(hits, current.count), n=current.count,
-                note=f"{hits} values are exactly {value:.6g}, apart from all others and never seen before",
-            )  # fmt: skip
-
-
-def _is_near(value: float, other: float) -> bool:
-    """Whether two values are one: a bin's mean is its sum divided again, which rounds."""
-    return math.isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
-
-
 def _constant(name: str, reference: NumericProfile, current: NumericProfile, lasting: float) -> Check:
     values, before = (int((one.counts > 0).sum()) for one in (current, reference))
     commonest = int(reference.counts.max()) / reference.count
-    seen = 1 if _single(current) else max(values, 2)
+    seen = 1 if is_single(current) else max(values, 2)
     return _distinct(name, (seen, before), commonest, current.count, lasting)
 
 
