@@ -9,6 +9,7 @@ from amends.measures.proportions import newcombe, wandering, wilson
 from amends.measures.quality_calendar import Courses, burst_check, label_checks
 from amends.measures.quality_clock import clock_check
 from amends.measures.quality_columns import categorical_checks, numeric_checks
+from amends.measures.quality_joins import join_checks
 from amends.measures.quality_pairs import swapped_checks
 from amends.measures.quality_placeholders import placeholder_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
@@ -176,4 +177,5 @@ def _columns(
         yield from categorical_checks(name, *pair, limits, lasting=length)
         if name in spec.columns.categorical:
             yield from clock_check(name, *pair, limits)
+    yield from join_checks(spec.columns.features, reference, current, limits)
     yield from swapped_checks(spec.columns.numeric, levelled, reference, current, limits)
