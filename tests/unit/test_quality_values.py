@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile
 from amends.measures.quality_columns import unit_factor
+from amends.measures.quality_filled import filled_checks
 from amends.measures.quality_levels import level_checks
 from amends.measures.quality_placeholders import is_chosen, placeholder_checks
 from amends.measures.quality_record import Check
@@ -183,3 +184,51 @@ def test_nulls_that_always_came_and_went_are_no_rise() -> None:
 
     assert ("null_increase", "celsius") not in broken(found(wandering))
     assert ("null_increase", "celsius") in broken(found(steady))
+
+
+# --- nulls that were filled in, ranges that were cut off
+
+
+def test_nulls_that_became_one_value_are_named() -> None:
+    """A tenth was null and is 0 now: nothing is missing, and nothing is known either."""
+    draw = np.random.default_rng(8)
+    before, now = (np.where(draw.random(4000) < 0.1, np.nan, draw.integers(1, 13, 4000)) for _ in range(2))
+    found = filled_checks("bracket", *profiled(before, np.nan_to_num(now)), QUALITY)
+    assert metrics(found) == {"nulls_filled_share"}
+    better = np.where(np.isnan(now), draw.integers(1, 13, 4000), now)
+    for window in (now, better):
+        assert metrics(filled_checks("bracket", *profiled(before, window), QUALITY)) == set()
+
+
+def test_a_range_that_was_cut_off_is_named() -> None:
+    """Weeks of work end at 40, and all who worked more lie there; ending there by itself is no heap."""
+    draw = np.random.default_rng(9)
+    weeks = np.where(draw.random(5000) < 0.4, 52, draw.integers(0, 53, 5000))
+    for window, wanted in (
+        (weeks.clip(max=40), {"capped_share"}),
+        (weeks[weeks <= 40], set()),
+        (weeks, set()),
+    ):
+        assert metrics(filled_checks("weeks", *profiled(weeks, window), QUALITY)) == wanted
+    debts = draw.gamma(2, 8, 5000)
+    assert metrics(filled_checks("debt", *profiled(debts, debts.clip(min=4)), QUALITY)) == {"capped_share"}
+
+
+def test_more_of_a_sign_that_was_always_there_is_named() -> None:
+    """99999 stood in two rows of a thousand and stands in thirty; 100 000 may become commoner."""
+    draw = np.random.default_rng(10)
+    for sign, wanted in ((99999.0, {"placeholder_share"}), (100000.0, set())):
+        before, now = (
+            np.where(draw.random(5000) < share, sign, draw.gamma(1, 4000, 5000).clip(max=60000))
+            for share in (0.002, 0.03)
+        )
+        assert metrics(placeholder_checks("dividends", *profiled(before, now), QUALITY)) == wanted
+
+
+def test_a_mean_that_fills_whole_numbers_is_named() -> None:
+    """Ages of which a seventh are 35.49, commoner than no age ever was, though not three times."""
+    draw = np.random.default_rng(11)
+    likely = np.linspace(2, 0.1, 39)
+    before, now = (draw.choice(np.arange(21, 60), 5000, p=likely / likely.sum()) for _ in range(2))
+    filled = np.where(draw.random(5000) < 0.14, before.mean().round(2), now)
+    assert "repeated_value_share" in metrics(shape_checks("age", *profiled(before, filled), QUALITY))

@@ -9,6 +9,7 @@ from amends.measures.proportions import newcombe, wandering, wilson
 from amends.measures.quality_calendar import Courses, burst_check, label_checks
 from amends.measures.quality_clock import clock_check
 from amends.measures.quality_columns import categorical_checks, numeric_checks
+from amends.measures.quality_filled import filled_checks
 from amends.measures.quality_joins import join_checks
 from amends.measures.quality_pairs import swapped_checks
 from amends.measures.quality_placeholders import placeholder_checks
@@ -167,6 +168,7 @@ def _columns(
         yield from numeric_checks(name, before, profile, limits, bounded=bounded, lasting=length)
         if name == score or name in spec.columns.numeric:
             yield from shape_checks(name, before, profile, limits)
+            yield from filled_checks(name, before, profile, limits)
         if not bounded:
             yield from placeholder_checks(name, before, profile, limits)
         if name in spec.columns.numeric:

@@ -11,7 +11,7 @@ Limits: TypeAlias = Mapping[str, float]
 """Numbers of the policy by name."""
 
 LIMITS = (
-    "clock_turned", "decision_mismatch", "duplicate_id_share", "early_stop_hours",
+    "capped_share", "clock_turned", "decision_mismatch", "duplicate_id_share", "early_stop_hours",
     "far_out_of_range_share", "fraction_share", "label_gap_rest", "link_kept", "link_strong",
     "null_burst", "null_burst_rows", "null_increase", "null_increase_from_none", "placeholder_gap",
     "placeholder_share", "range_margin", "recoded_level_share", "repeated_value_share",

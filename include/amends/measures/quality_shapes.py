@@ -71,7 +71,8 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
     hits, commonest = int(current.counts[spot]), float(before.max())
     value = float(current.sums[spot]) / max(hits, 1)
     least = limits["repeated_value_share"] * (1 if is_chosen(value, reference) else ANY_VALUE)
-    limit = min(max(least, OFTEN * commonest), 1.0)
+    new = before[spot] == 0 and is_chosen(value, reference)
+    limit = least if new else min(max(least, OFTEN * commonest), 1.0)
     alone = second <= rise[spot] / OFTEN
     if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
         hits = 0

@@ -52,6 +52,9 @@ FORTNIGHT, FEAST = 14, 2
 """Days of a reference that has met all days of a week twice, and days for which a shop closes for a feast."""
 OTHER_GAPS = 3
 """A window may have so many gaps that are nearly as long; with more of them they are its rhythm."""
+WEEK = 604_800
+MOSTLY_MET = 0.5
+"""Share of a gap whose days of the week have rows in the reference, so that rows were to be expected."""
 LONGER = 1.5
 """Times the reference's longest gap that a gap has to last."""
 
@@ -59,7 +62,7 @@ LONGER = 1.5
 def _longest_gap(reference: WindowDigest, current: WindowDigest) -> tuple[Stretch, bool] | None:
     """The longest stretch without rows that nothing explains, with the rows that it should have held.
 
-    :returns: the stretch, and whether the service never closes at other times.
+    :returns: the stretch, and whether the service never closes at other times, and not at such ones.
     """
     calendar = current.calendar
     least = LEAST_GAP.get(calendar.width)
@@ -76,7 +79,19 @@ def _longest_gap(reference: WindowDigest, current: WindowDigest) -> tuple[Stretc
     wanted = _rhythm(calendar, spots)
     start, end = (moment(int(spot), calendar.width) for spot in (spots[0], spots[-1] + 1))
     never_closes = max(known, others) < CLOSED[calendar.width]
-    return Stretch(start, end, round(wanted), 0), never_closes or _skips_days(reference.calendar, calendar)
+    open_then = never_closes or _skips_days(reference.calendar, calendar)
+    met = _share_met(reference.calendar, calendar.width, spots) >= MOSTLY_MET
+    return Stretch(start, end, round(wanted), 0), open_then and met
+
+
+def _share_met(reference: Calendar, width: int, spots: Counts) -> float:
+    """Share of slots whose day of the week has rows in the reference: working days teach no weekend."""
+    wide = max(reference.width, WIDTHS[1])
+    if wide >= WEEK:
+        return 1.0
+    period = WEEK // wide
+    known = np.unique(reference.coarsened(wide).slots % period)
+    return float(np.isin(spots * width // wide % period, known).mean())
 
 
 def _skips_days(reference: Calendar, current: Calendar) -> bool:
