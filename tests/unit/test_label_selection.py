@@ -1,5 +1,7 @@
 """Labels that arrive by what they say are told from labels late by chance, and from a changed world."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from amends.adapters.files import load_policy
@@ -78,6 +80,27 @@ def test_labels_that_come_by_outcome_judge_nothing() -> None:
 def test_labels_that_are_late_by_chance_judge_a_healthy_window() -> None:
     """Half of the labels at random: all passes."""
     assert set(verdicts({1.0: 0.5, 0.0: 0.5}).values()) == {Verdict.PASS}
+
+
+def chosen(frame: Any) -> dict[str, Verdict]:
+    """What is said of AUC and of the label's drift where labels come as told."""
+    current = digest(SPEC, frame, REFERENCE)
+    found = [
+        *judge_performance(SPEC, POLICY, REFERENCE, current),
+        *judge_drift(SPEC, POLICY, REFERENCE, current, {}),
+    ]
+    return {
+        one.metric: one.verdict
+        for one in found
+        if one.metric == "auc" or one.category is Category.LABEL_DRIFT
+    }
+
+
+def test_labels_of_one_decision_judge_nothing() -> None:
+    """Only who was accepted shows an outcome: ranking and base rate among them are other questions."""
+    frame = predictions(BINARY, 5, 6000)
+    found = chosen(frame.assign(label=frame["label"].where(frame["score"] >= frame["score"].median())))
+    assert set(found.values()) == {Verdict.INCONCLUSIVE}
 
 
 def test_a_changed_world_is_seen_in_half_of_its_labels() -> None:

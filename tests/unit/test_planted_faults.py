@@ -145,6 +145,14 @@ def test_what_the_service_gets_wrong_is_kept_out(name: str) -> None:
     assert found.incident.playbook == "quarantine"
 
 
+def rejoined(frame: pd.DataFrame, share: float) -> pd.DataFrame:
+    """The same rows, a share of which got each other's labels."""
+    some = np.flatnonzero(chance(8, len(frame), share))
+    labels = frame["label"].to_numpy(copy=True)
+    labels[some] = labels[np.random.default_rng(9).permutation(some)]
+    return frame.assign(label=labels)
+
+
 LABELS: dict[str, tuple[Change, str]] = {
     "labels of other rows": (
         lambda f: f.assign(label=np.random.default_rng(6).permutation(f["label"])), "labels_unlinked",
@@ -152,6 +160,11 @@ LABELS: dict[str, tuple[Change, str]] = {
     "0 and 1 changed places": (lambda f: f.assign(label=1 - f["label"]), "labels_turned"),
     "a third of the negatives turned": (
         lambda f: f.assign(label=f["label"].mask(chance(4, len(f), 0.33), 1.0)), "recording_loss",
+    ),
+    "half of the labels of other rows": (lambda f: rejoined(f, 0.5), "labels_diluted"),
+    "a third of the labels of other rows": (lambda f: rejoined(f, 0.33), "labels_diluted"),
+    "a fifth of the labels turned": (
+        lambda f: f.assign(label=(f["label"] - chance(4, len(f), 0.2)).abs()), "labels_diluted",
     ),
 }  # fmt: skip
 
@@ -172,6 +185,12 @@ def shifted(frame: pd.DataFrame, by: float) -> Any:
     return 1 / (1 + np.exp(-(np.log(score / (1 - score)) + by)))
 
 
+def tempered(frame: pd.DataFrame, slope: float) -> Any:
+    """The frame's scores, with their log-odds made smaller."""
+    score = frame["score"].clip(1e-6, 1 - 1e-6)
+    return 1 / (1 + np.exp(-slope * np.log(score / (1 - score))))
+
+
 def relabelled(frame: pd.DataFrame, truth: Any, seed: int = 5) -> pd.DataFrame:
     """The same rows in a world where labels have another chance."""
     return frame.assign(label=(np.random.default_rng(seed).random(len(frame)) < truth).astype(float))
@@ -179,8 +198,11 @@ def relabelled(frame: pd.DataFrame, truth: Any, seed: int = 5) -> pd.DataFrame:
 
 WORLD: dict[str, tuple[Change, set[str]]] = {
     "outcomes more likely throughout": (lambda f: relabelled(f, shifted(f, 1.2)), {"recalibrate"}),
-    "outcomes that became chance": (
-        lambda f: relabelled(f, 0.5 * f["score"] + 0.5 * f["score"].mean()), {"retrain"},
+    "outcomes that follow everything by less": (
+        lambda f: relabelled(f, tempered(f, 0.35)), {"retrain", "recalibrate"},
+    ),
+    "outcomes that follow balances no more": (
+        lambda f: relabelled(f, 1 / (1 + np.exp(-1.2 * (np.log(f["amount"]) - 4)))), {"retrain"},
     ),
     "amounts that mean the opposite": (
         lambda f: relabelled(f, f["score"].where(f["amount"] < 55, 1 - f["score"])), {"retrain"},

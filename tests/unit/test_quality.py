@@ -80,6 +80,9 @@ FAULTS: dict[str, tuple[Change, set[tuple[str, str]]]] = {
     "a sensor that is stuck": (
         lambda p: p.assign(income=0.25), {("distinct_values", "income")},
     ),
+    "values cut down to whole numbers": (
+        lambda p: p.assign(income=p["income"].round()), {("rounded_share", "income")},
+    ),
     "levels renamed": (
         lambda p: p.assign(region=p["region"].str.upper()),
         {("unseen_level_share", "region"), ("recoded_level_share", "region")},
@@ -118,7 +121,7 @@ HEALTHY: dict[str, Change] = {
     "a new tail": lambda p: p.assign(miles=p["miles"].mask(p.index < 5, 60.0)),
     "one value in a hundred lost": lambda p: p.assign(income=p["income"].mask(some(p, 0.01))),
     "a new region that opens": lambda p: p.assign(region=p["region"].mask(some(p, 0.02), "east")),
-    "whole numbers where there were halves": lambda p: p.assign(income=p["income"].round()),
+    "prices without cents": lambda p: p.assign(miles=p["miles"].round(1)),
     "labels still arriving": lambda p: p.assign(label=p["label"].astype("Int64").mask(some(p, 0.6))),
     "half the traffic": lambda p: p.assign(at=pd.date_range("2026-02-01", periods=len(p), freq="2min")),
 }

@@ -98,6 +98,6 @@ def test_a_default_beside_a_usual_heap_is_repeated() -> None:
 
 
 def test_a_heap_that_moved_to_another_value_is_no_default() -> None:
-    """The branch moved by a mile: those who had none have one."""
-    now = PEOPLE.assign(miles=PEOPLE["miles"].where(PEOPLE.index % 6 != 0, 1.0))
+    """The branch moved: those who had no miles have 1.37."""
+    now = PEOPLE.assign(miles=PEOPLE["miles"].where(PEOPLE.index % 6 != 0, 1.37))
     assert verdicts(findings(now, heaped(REFERENCE)), "repeated_value_share")["miles"] is Verdict.PASS

@@ -186,6 +186,21 @@ def test_days_that_the_reference_lacks_too_are_no_gap() -> None:
     assert broken(checks(closed[1], digested(closed[0]))) == set()
 
 
+def test_working_days_teach_no_weekend() -> None:
+    """A reference of Monday to Friday, round the clock: an empty weekend is not proven to be lost."""
+    draw, monday = np.random.default_rng(3), pd.Timestamp("2026-03-02")
+    before, now = (
+        frame.assign(at=monday + pd.to_timedelta(draw.uniform(0, days, len(frame)), unit="D"))
+        for frame, days in ((readings(1), 5), (readings(2), 12))
+    )
+    closed = now[now["at"].dt.dayofweek < 5]
+    found = checks(closed, digested(before))
+    (gap,) = (check for check in found if check.metric == "volume_gap_share")
+    assert gap.value > gap.high >= gap.proven
+    lost = now[~between(now, "2026-03-10", "2026-03-12")]
+    assert ("volume_gap_share", None) in broken(checks(lost, digested(before)))
+
+
 def test_a_feast_in_a_shop_that_closes_at_night_is_not_proven() -> None:
     """Open from 8 to 20 only, and closed for a day: 36 empty hours may be a feast, so it is inconclusive."""
     before, now = (frame[frame["at"].dt.hour.between(8, 19)] for frame in (readings(1), readings(2)))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from amends.adapters.files import load_policy
 from amends.domain.findings import Finding, Verdict
+from amends.measures.clustering import Fate, fate_of
 from amends.measures.slices import MISSING, Rows, level_cells, mean_of, numeric_cells, worst_slice
 from amends.workflow.judge_slices import judge_slices
 from predictions import BINARY, REGRESSION, SEVERAL, TASKS, digest, predictions, spec_of
@@ -135,6 +136,38 @@ def test_a_large_loss_in_a_fifth_of_the_rows_is_found(seed: int) -> None:
     healthy = predictions(BINARY, 200 + seed, 4000)
     found = judged(BINARY, spoilt(BINARY, healthy, healthy["channel"] == "phone"), rows=4000)
     assert found.verdict is Verdict.BREACH
+
+
+def test_the_rows_of_one_day_are_few_independent_ones() -> None:
+    """Outcomes that days share widen the interval by the root of the design effect; shuffled days don't."""
+    draw = np.random.default_rng(3)
+    frame = predictions(BINARY, 2, 8000).assign(at=pd.date_range("2026-01-01", periods=8000, freq="5min"))
+    day = (np.arange(8000) // 288).astype(int)
+    stormy = draw.random(28)[day]
+    spec = spec_of(BINARY)
+    stormed = frame.assign(label=(draw.random(8000) < stormy).astype(float))
+    fates = [
+        fate_of(digest(spec, one).calendar, spec.columns.label)
+        for one in (stormed, stormed.assign(label=draw.permutation(stormed["label"])))
+    ]
+    wanted = np.var(stormy) / (np.mean(stormy) * (1 - np.mean(stormy)))
+    assert fates[0].shared == pytest.approx(wanted, rel=0.1)
+    assert fates[0].days == 28
+    assert fates[1].shared < 0.005
+    assert fates[0].inflation(2800) == pytest.approx(np.sqrt(1 + 99 * fates[0].shared))
+    assert fates[0].inflation(10) == 1.0
+
+
+def test_a_few_bad_days_are_no_bad_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five days of 28 that went wrong for everybody: counted as independent rows, they would be a slice's."""
+    spec, minutes = spec_of(BINARY), pd.date_range("2026-01-01", periods=8000, freq="5min")
+    healthy, now = (predictions(BINARY, seed, 8000).assign(at=minutes) for seed in (1, 2))
+    bad = np.isin(np.arange(8000) // 288, [3, 4, 11, 19, 23])
+    reference = digest(spec, healthy)
+    window = digest(spec, now.assign(label=now["label"].mask(bad, 1.0)), reference)
+    assert judge_slices(spec, POLICY, reference, window).verdict is Verdict.INCONCLUSIVE
+    monkeypatch.setattr(Fate, "inflation", lambda *_: 1.0)
+    assert judge_slices(spec, POLICY, reference, window).verdict is Verdict.BREACH
 
 
 def test_a_thousand_columns_take_bounded_time() -> None:

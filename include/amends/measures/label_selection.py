@@ -69,6 +69,19 @@ def arrival_of(reference: Counts, current: Counts) -> Arrival | None:
     )  # fmt: skip
 
 
+def score_gap(counts: Counts) -> float:
+    """How far the scores of the rows that have their label lie from those of all rows; range [0, 1].
+
+    Kolmogorov-Smirnov distance. Where only one decision shows its outcome, as that of an accepted applicant,
+    labels are of high scores, and numbers that rest on the spread of scores are of another population.
+    Source: Heckman (1979), Econometrica 47 (selection on what decides).
+    """
+    known, rows = counts[[NEGATIVE, POSITIVE]].sum(axis=0), counts[[NEGATIVE, POSITIVE, PENDING]].sum(axis=0)
+    if not known.sum():
+        return 0.0
+    return float(np.abs(np.cumsum(known) / known.sum() - np.cumsum(rows) / rows.sum()).max())
+
+
 def _far(found: Floats, wanted: Floats, rows: Floats, spread: Floats | float) -> float:
     """Chi-square distance of shares, with the reference's own uncertainty."""
     error = np.maximum(wanted * (1 - wanted) / rows + spread, 1e-12)

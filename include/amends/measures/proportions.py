@@ -44,6 +44,14 @@ def newcombe(hits: int, rows: int, hits_before: int, rows_before: int, z: float 
     return max(change - below, -1.0), min(change + above, 1.0)
 
 
+def wandering(
+    change: float, interval: tuple[float, float], wander: float, z: float = Z
+) -> tuple[float, float]:  # fmt: skip
+    """Interval of a change that also wanders from day to day, by a standard deviation beyond chance."""
+    below, above = (math.hypot(change - end, z * wander) for end in interval)
+    return max(change - below, -1.0), min(change + above, 1.0)
+
+
 def _share(hits: int, rows: int) -> float:
     return hits / rows if rows > 0 else 0.0
 

@@ -6,14 +6,19 @@ from amends.domain.findings import Category
 from amends.domain.spec import ModelSpec
 from amends.measures.calendar import is_even
 from amends.measures.digests import WindowDigest
-from amends.measures.proportions import newcombe, wilson
-from amends.measures.quality_calendar import Courses, burst_check, label_checks, volume_checks
+from amends.measures.proportions import newcombe, wandering, wilson
+from amends.measures.quality_calendar import Courses, burst_check, label_checks
+from amends.measures.quality_clock import clock_check
 from amends.measures.quality_columns import categorical_checks, numeric_checks
 from amends.measures.quality_company import companies
+from amends.measures.quality_filled import filled_checks
+from amends.measures.quality_joins import join_checks
 from amends.measures.quality_pairs import swapped_checks
+from amends.measures.quality_placeholders import placeholder_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 from amends.measures.quality_schema import schema_checks
 from amends.measures.quality_shapes import shape_checks
+from amends.measures.quality_volume import volume_checks
 from amends.measures.quality_window import decision_checks, lasting, seconds, time_checks
 
 EVEN = "its rows come as evenly as by a clock: such times are made or sampled, and count no traffic"
@@ -56,6 +61,7 @@ def _nulls(
         else:
             interval = newcombe(hits, current.rows, before, reference.rows)
             kind, value = "null_increase", hits / current.rows - before / reference.rows
+            interval = wandering(value, interval, courses.wander(name))
             limit = limits["null_increase" if before else "null_increase_from_none"]
         course = courses.null_course(name) if value > limit else ""
         yield at_most(
@@ -170,8 +176,16 @@ def _columns(
         )
         if name == score or name in spec.columns.numeric:
             yield from shape_checks(name, before, profile, limits, others)
+            yield from filled_checks(name, before, profile, limits)
+        if not bounded:
+            yield from placeholder_checks(name, before, profile, limits)
+        if name in spec.columns.numeric:
+            yield from clock_check(name, before, profile, limits)
     levelled = tuple(dict.fromkeys((*spec.columns.categorical, *spec.columns.sensitive)))
     for name in levelled:
         pair = reference.categorical[name], current.categorical[name]
         yield from categorical_checks(name, *pair, limits, lasting=length)
+        if name in spec.columns.categorical:
+            yield from clock_check(name, *pair, limits)
+    yield from join_checks(spec.columns.features, reference, current, limits)
     yield from swapped_checks(spec.columns.numeric, levelled, reference, current, limits)

@@ -1,4 +1,4 @@
-"""Checks on one column: unit, constancy, unseen levels; range and placeholder by :mod:`.quality_range`."""
+"""Checks on one column: unit, constancy, unseen levels; its range by :mod:`.quality_range`."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from amends.measures.arrow import Floats
 from amends.measures.profiles import BINS, CategoricalProfile, NumericProfile
 from amends.measures.proportions import wilson
 from amends.measures.quality_levels import level_checks
-from amends.measures.quality_range import CALENDAR_LEVELS, placeholder_checks, range_check
+from amends.measures.quality_range import CALENDAR_LEVELS, range_check
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 
 SLICES = 100
@@ -47,6 +47,10 @@ NEAR, SAME = 1.1, 1.03
 SURE = 4
 """Standard errors that a ratio has to be beyond the limit by."""
 MOST_GRAIN = 0.75
+BEYOND = 0.9
+"""Share of a column's quantile slices that lie beyond the reference's where its scale changed."""
+EXPLAINS = 3
+"""A change of scale leaves at most a third of the move to a season."""
 EIGHTH = 8
 FLAG_LEVELS = 2
 HOLD = 1.5
@@ -83,19 +87,19 @@ def numeric_checks(
         beyond = max(-current.minimum, current.maximum - 1.0, 0.0)
         note = f"scores lie in [{current.minimum:.4g}, {current.maximum:.4g}]"
         yield at_most("score_beyond_0_1", name, beyond, 0.0, n=current.count, note=note)
-        if not _single(reference):
+        if not is_single(reference):
             yield _constant(name, reference, current, lasting)
-    elif _single(reference):
+    elif is_single(reference):
         blind = "the reference holds at most one value: its range and unit cannot be learnt from it"
         yield Check(metric="range", column=name, value=0.0, n=current.count, blind=blind)
     else:
         yield range_check(name, reference, current, limits)
         yield _unit(name, reference, current, limits, company)
-        yield from placeholder_checks(name, reference, current, limits)
         yield _constant(name, reference, current, lasting)
 
 
-def _single(profile: NumericProfile) -> bool:
+def is_single(profile: NumericProfile) -> bool:
+    """Whether a column holds at most one value."""
     return not profile.count or profile.minimum == profile.maximum
 
 
@@ -155,8 +159,9 @@ def unit_factor(
         return 1.0, "values lie where they lay"
     factor = float(np.abs(new).mean()) / size
     for word, (slope, offset) in AFFINE.items():
-        if misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0):
-            return factor, f"{SCALE} changed {word}"
+        near = misfit((new - offset) / slope, old, scale) <= tolerance(moved, limits, most=2.0)
+        if near or _scale_and_season(before, now, slope, offset):
+            return factor, f"{SCALE} changed {word}" + ("" if near else ", and a season came on top")
     if factor == 0:
         return 1.0, "values moved to zero"
     blur = min(grain / factor / scale / 2, MOST_GRAIN)
@@ -168,6 +173,21 @@ def unit_factor(
     if not far and not known:
         return 1.0, f"values moved by a factor of {factor:.3g}, which is no known ratio of units"
     return factor, f"every value is {factor:.5g} times what it was" + (f" ({known})" if known else "")
+
+
+def _scale_and_season(before: Floats, now: Floats, slope: float, offset: float) -> bool:
+    """Whether a change of scale explains most of a move that left the reference's range behind.
+
+    Nearly all values lie beyond the reference's, by several times what a season adds to the change of scale,
+    and their spread is nearer to the new scale's than to the old one's.
+    """
+    if np.mean((now < before[0]) | (now > before[-1])) < BEYOND:
+        return False
+    old, new = before[TRIM], now[TRIM]
+    spread = deviation(new) / deviation(old)
+    wider = abs(math.log(spread)) if spread else math.inf
+    kept = slope == 1.0 or abs(math.log(spread / slope)) < wider if spread else False
+    return kept and misfit(new, slope * old + offset, 1.0) * EXPLAINS <= misfit(new, old, 1.0)
 
 
 _SLICES: WeakKeyDictionary[NumericProfile, Floats] = WeakKeyDictionary()
@@ -212,7 +232,7 @@ def _known(factor: float, tolerance: float) -> str:
 def _constant(name: str, reference: NumericProfile, current: NumericProfile, lasting: float) -> Check:
     values, before = (int((one.counts > 0).sum()) for one in (current, reference))
     commonest = int(reference.counts.max()) / reference.count
-    seen = 1 if _single(current) else max(values, 2)
+    seen = 1 if is_single(current) else max(values, 2)
     return _distinct(name, (seen, before), commonest, current.count, lasting)
 
 

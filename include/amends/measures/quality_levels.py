@@ -11,6 +11,12 @@ from amends.measures.quality_record import Check, Limits, at_most
 
 SMALL_CELL = 11
 """Levels in fewer rows are not named: they could point to a person (CMS cell size policy)."""
+MANY_LEVELS = 50
+"""Levels from which a column is one of things that come and go."""
+SEVERAL, MOSTLY_OLD = 3, 0.5
+"""New levels that are several, and the share of rows in new levels from which the coding itself is new."""
+SHORTEST = 3
+"""Letters from which the beginning of a level points to it."""
 WORDS_FOR_NOTHING = frozenset(
     {
         "",
@@ -28,9 +34,17 @@ WORDS_FOR_NOTHING = frozenset(
         "null",
         "(null)",
         "undefined",
+        "missing",
+        "not available",
+        "not known",
+        "not specified",
+        "unknown",
+        "unspecified",
     }
 )
 """What programs write where a value is missing (pandas and R read most of these as missing)."""
+UNAMBIGUOUS = WORDS_FOR_NOTHING - {"-", "--", ".", "na", "nil", "none"}
+"""Of these, what means nothing else where it was a level before (none is an answer, NA a country)."""
 NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,9})?")
 
 
@@ -80,13 +94,33 @@ def level_checks(
     rare = sum(1 for n in reference.counts.values() if n == 1) / reference.count
     way = _way(reference, {level: n for level, n in strange.items() if n >= SMALL_CELL})
     said = f"; they differ from known ones by {way} only" if way else ""
-    yield at_most(
-        "unseen_level_share", name, hits / current.count, limits["unseen_level_share"] + rare,
-        interval=wilson(hits, current.count), reference_value=rare, n=current.count,
+    limit, interval = limits["unseen_level_share"] + rare, wilson(hits, current.count)
+    turnover = not way and _is_turnover(reference, current, strange, limits)
+    if turnover and interval[0] > limit:
+        said = "; none of them is large, so they may be what comes and goes"
+    yield Check(
+        metric="unseen_level_share", column=name, value=hits / current.count, high=limit,
+        evidence=min(interval[0], limit) if turnover else interval[0],
+        interval=interval, reference_value=rare, n=current.count,
         note=f"{hits} values are of levels that the reference does not have{said}",
     )  # fmt: skip
     yield from _recoded(name, reference, current, strange, limits)
     yield from _words(name, reference, current, limits)
+
+
+def _is_turnover(
+    reference: CategoricalProfile, current: CategoricalProfile, strange: Mapping[str, int], limits: Limits
+) -> bool:
+    """Whether new levels are what comes and goes among many: shops, products, destinations of a season.
+
+    Where a column has many levels, several small new ones beside most of the old ones are no fault; a new
+    coding leaves few old ones, and a renamed level is as large as it was.
+    """
+    many = len(reference.counts) >= MANY_LEVELS
+    largest = max(strange.values(), default=0) / current.count
+    hits = (sum(strange.values()) + current.overflow) / current.count
+    small = largest <= limits["unseen_level_share"] and len(strange) >= SEVERAL
+    return many and small and hits < MOSTLY_OLD
 
 
 def _recoded(
@@ -111,15 +145,28 @@ def _recoded(
 def _words(
     name: str, reference: CategoricalProfile, current: CategoricalProfile, limits: Limits
 ) -> Iterator[Check]:
-    """Count new texts that say that a value is missing: nulls in disguise."""
-    words = {level for level in current.counts if level.strip().casefold() in WORDS_FOR_NOTHING}
-    hits = sum(current.counts[level] for level in words - set(reference.counts))
+    """Count texts that say that a value is missing: nulls in disguise, new ones and more of the old ones."""
+    known, words = (
+        set(reference.counts),
+        {level for level in current.counts if _says(level, WORDS_FOR_NOTHING)},
+    )
+    old = {level for level in known if _says(level, UNAMBIGUOUS)}
+    hits, before = (
+        sum(counts.get(level, 0) for level in (words - known) | old)
+        for counts in (current.counts, reference.counts)
+    )
     if hits:
+        limit = limits["null_increase" if before else "null_increase_from_none"]
         yield at_most(
-            "null_word_share", name, hits / current.count, limits["null_increase_from_none"],
-            interval=newcombe(hits, current.count, 0, reference.count), reference_value=0.0, n=current.count,
-            note=f"{hits} values are words for a missing value that the reference does not have",
+            "null_word_share", name, hits / current.count - before / reference.count, limit,
+            interval=newcombe(hits, current.count, before, reference.count), reference_value=0.0,
+            n=current.count, note=f"{hits} of {current.count} values are words for a missing value, "
+            f"{before} of {reference.count} in the reference",
         )  # fmt: skip
+
+
+def _says(level: str, words: frozenset[str]) -> bool:
+    return level.strip().casefold() in words
 
 
 def _way(reference: CategoricalProfile, strange: Mapping[str, int]) -> str:
@@ -128,4 +175,12 @@ def _way(reference: CategoricalProfile, strange: Mapping[str, int]) -> str:
         known = {plain(level) for level in reference.counts} - {""}
         if strange and all(plain(level) in known for level in strange):
             return way
+    if strange and all(_is_cut(level, reference.counts) for level in strange):
+        return "an end that was cut off"
     return ""
+
+
+def _is_cut(level: str, known: Mapping[str, int]) -> bool:
+    """Whether a level is the beginning of a known one."""
+    long = len(level.strip()) >= SHORTEST and any(map(str.isalpha, level))
+    return long and any(one.startswith(level) for one in known)

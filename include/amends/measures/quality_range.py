@@ -1,7 +1,4 @@
-"""Checks on where a column's values lie: far outside the reference's range, or all on one new value."""
-
-import math
-from collections.abc import Iterator
+"""Checks on where a column's values lie; far outside the reference's range is a fault."""
 
 import numpy as np
 
@@ -13,8 +10,6 @@ CALENDAR_LEVELS = 60
 """Columns with at most so many values (hour, weekday, flags) may rightly be constant in a short window."""
 CALENDAR_MARGIN = 5
 """Widths for such a column: months 5 to 7 say nothing against month 10, but something against 99."""
-USUAL_GAPS = 3
-"""Usual distances of neighbouring values that a placeholder keeps: whole numbers all lie apart."""
 FARTHER = "more values lie just beside that range than far outside: it reaches farther now, which is drift"
 
 
@@ -25,7 +20,7 @@ def range_check(name: str, reference: NumericProfile, current: NumericProfile, l
     from where others lay belong to a column that reaches farther (another region, growth), and a fault puts
     its values anywhere.
     """
-    low, high = _span(reference)
+    low, high = span(reference)
     few = int((reference.counts > 0).sum()) <= CALENDAR_LEVELS
     margin = limits["range_margin"] * (high - low) * (CALENDAR_MARGIN if few else 1)
     far = share_beyond(current, low - margin, high + margin)
@@ -38,7 +33,8 @@ def range_check(name: str, reference: NumericProfile, current: NumericProfile, l
     )  # fmt: skip
 
 
-def _span(profile: NumericProfile) -> tuple[float, float]:
+def span(profile: NumericProfile) -> tuple[float, float]:
+    """Least and largest value; both 0 where there is none."""
     low, high = profile.minimum, profile.maximum
     return (0.0, 0.0) if low is None or high is None else (low, high)
 
@@ -48,30 +44,3 @@ def share_beyond(profile: NumericProfile, low: float, high: float) -> int:
     used = np.flatnonzero(profile.counts)
     means = profile.sums[used] / profile.counts[used]
     return int(profile.counts[used][(means < low) | (means > high)].sum())
-
-
-def placeholder_checks(
-    name: str, reference: NumericProfile, current: NumericProfile, limits: Limits
-) -> Iterator[Check]:
-    """Look for one repeated value outside the reference's range and apart from all others (999, -1)."""
-    used = np.flatnonzero(current.counts)
-    means = current.sums[used] / current.counts[used]
-    low, high = _span(reference)
-    usual = float(np.median(np.diff(means))) if len(means) > 1 else 0.0
-    gap = max(limits["placeholder_gap"] * (high - low), USUAL_GAPS * usual)
-    for end, step, extreme in ((0, 1, current.minimum), (-1, -1, current.maximum)):
-        value = float(means[end])
-        outside = not low <= value <= high and not _is_near(value, low) and not _is_near(value, high)
-        apart = len(used) > 1 and abs(means[end + step] - value) >= gap
-        if outside and apart and _is_near(value, extreme or 0.0):
-            hits = int(current.counts[used[end]])
-            yield at_most(
-                "placeholder_share", name, hits / current.count, limits["placeholder_share"],
-                interval=wilson(hits, current.count), n=current.count,
-                note=f"{hits} values are exactly {value:.6g}, apart from all others and never seen before",
-            )  # fmt: skip
-
-
-def _is_near(value: float, other: float) -> bool:
-    """Whether two values are one: a bin's mean is its sum divided again, which rounds."""
-    return math.isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)

@@ -18,6 +18,7 @@ from amends.measures.quality_columns import (
     tolerance,
 )
 from amends.measures.quality_mixture import mixture_check
+from amends.measures.quality_placeholders import is_chosen
 from amends.measures.quality_record import Check, Limits, at_most
 
 TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {
@@ -32,8 +33,14 @@ FEW = 3
 """Values under which whole numbers are a flag and not a count."""
 OFTEN = 3
 """A value counts as repeated when it is so many times as common as any value was before."""
+ANY_VALUE = 2
+"""A value that nobody would fill in has to be so many times as common: a price or a tariff may be new."""
 SHARP = 0.01
 """In deviations of the window: wider bins do not tell one value from its neighbours."""
+GRIDS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Steps that values are rounded to."""
+COARSE = 0.25
+"""In mean absolute deviations: smaller steps leave the values what they were."""
 HALF = 0.5
 """Bins wider than this do not tell whole numbers from fractions."""
 
@@ -52,6 +59,7 @@ def shape_checks(
     if reference.minimum != reference.maximum:
         yield _transformed(name, reference, current, limits)
         yield from _fractions(name, reference, current, limits)
+        yield _rounded(name, reference, current, limits)
 
 
 def _repeated(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
@@ -68,8 +76,10 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
     hits, commonest = int(current.counts[spot]), float(before.max())
     if spot != top and -rise[top] < rise[spot] / 2:
         commonest = float(np.delete(before, top).max())
-    limit = min(max(limits["repeated_value_share"], OFTEN * commonest), 1.0)
     value = float(current.sums[spot]) / max(hits, 1)
+    least = limits["repeated_value_share"] * (1 if is_chosen(value, reference) else ANY_VALUE)
+    new = before[spot] == 0 and is_chosen(value, reference)
+    limit = least if new else min(max(least, OFTEN * commonest), 1.0)
     alone = second <= rise[spot] / OFTEN
     if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
         hits = 0
@@ -131,6 +141,37 @@ def _fractions(
         interval=wilson(hits, current.count), reference_value=0.0, n=current.count,
         note=f"{hits} values are fractions in a column of whole numbers",
     )  # fmt: skip
+
+
+def _rounded(name: str, reference: NumericProfile, current: NumericProfile, limits: Limits) -> Check:
+    """Look for values that lost their last digits: all on a grid that few of them were on before.
+
+    A step that is small beside the spread takes nothing from the model (Sheppard 1898: it adds a twelfth of
+    its square to the variance), so it is told and no breach.
+    """
+    found = [(_on_grid(current, grid) - _on_grid(reference, grid), grid) for grid in GRIDS]
+    value, grid = max(found)
+    limit, coarse = limits["rounded_share"], grid >= COARSE * deviation(slices_of(reference))
+    return Check(
+        metric="rounded_share", column=name, value=value, high=limit, reference_value=0.0, n=current.count,
+        evidence=value if coarse else min(value, limit),
+        note=f"{value:.0%} more of the values than before are multiples of {grid:g}: rounded or cut off",
+    )  # fmt: skip
+
+
+def _on_grid(profile: NumericProfile, grid: float) -> float:
+    """Share of the values, but for the commonest one, that are multiples of a step.
+
+    Bins as wide as half of it tell nothing.
+    """
+    means, counts = _used(profile)
+    others = np.arange(len(counts)) != np.argmax(counts)
+    means, counts = means[others], counts[others]
+    fine = bin_width(profile, means) < grid / 2
+    steps = means / grid
+    return float(
+        counts[fine & np.isclose(steps, np.round(steps), rtol=0, atol=1e-6)].sum() / max(int(counts.sum()), 1)
+    )
 
 
 def _used(profile: NumericProfile) -> tuple[Floats, Counts]:

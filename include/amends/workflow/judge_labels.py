@@ -7,6 +7,7 @@ from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Counts
 from amends.measures.digests import WindowDigest
+from amends.measures.label_dilution import Dilution, diluted_links, diluted_scores
 from amends.measures.label_links import strongest_links
 from amends.measures.label_noise import recording_loss
 from amends.measures.performance import auc, class_sizes
@@ -33,6 +34,7 @@ def judge_labels(
         _turned(policy, before, now, column),
         _half_recorded(policy, before, now, column),
         _of_other_rows(spec, policy, reference, current),
+        _diluted(spec, policy, reference, current),
     ]
 
 
@@ -89,3 +91,38 @@ def _of_other_rows(
         threshold=limit, n=sum(class_sizes(scores_of(current))), interval=(low, high),
         reason=f"{said}; auc {is_now.value:.3f} [{low:.3f}, {high:.3f}], reference {was.value:.3f}",
     )  # fmt: skip
+
+
+def _diluted(spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest) -> Finding:
+    """A share of the labels says nothing any more: of other rows, turned at random, or of one class lost.
+
+    Looked at where ranking is surely lost, since a change of the base rate alone shrinks links, too.
+    """
+    before, now = scores_of(reference), scores_of(current)
+    was, is_now = auc(before), auc(now)
+    confidence, limit = policy.limit("performance.confidence"), policy.limit("labels.diluted")
+    lost = was.value - is_now.interval(confidence)[1] > policy.limit("performance.auc_drop")
+    found = _dilutions(spec, reference, current, confidence) if lost else []
+    proven = [one for one in found if one.explains and one.low > limit]
+    told = max(proven or found, key=lambda one: one.low, default=None)
+    said = "labels say of scores and inputs what they said"
+    if proven and told:
+        said = f"as if {told.share:.0%} of the labels were of other rows, turned or lost: {told.said}"
+    return Finding(
+        category=Category.LABEL_QUALITY, metric="labels_diluted", column=spec.columns.label,
+        verdict=Verdict.BREACH if proven else Verdict.PASS, value=told.share if told else 0.0,
+        interval=(told.low, told.high) if told else None, reference_value=0.0, threshold=limit,
+        n=sum(class_sizes(now)), reason=said,
+    )  # fmt: skip
+
+
+def _dilutions(
+    spec: ModelSpec, reference: WindowDigest, current: WindowDigest, confidence: float
+) -> list[Dilution]:
+    """Both kinds of evidence; that of the inputs only where scores do not speak for a changed world."""
+    inputs = tuple(dict.fromkeys(spec.columns.features))
+    scored = diluted_scores(scores_of(reference), scores_of(current), confidence)
+    if scored is None or not scored.likelier:
+        return []
+    linked = diluted_links(reference.sample, current.sample, inputs, spec.columns.label, confidence)
+    return [scored] if linked is None else [linked, scored]

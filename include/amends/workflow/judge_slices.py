@@ -1,5 +1,7 @@
 """The finding on the worst slice: where in the data the model's loss rose most."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,6 +10,7 @@ from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.arrow import Floats
+from amends.measures.clustering import Fate, fate_of
 from amends.measures.digests import WindowDigest
 from amends.measures.performance import Estimate
 from amends.measures.profiles import bounded
@@ -45,7 +48,16 @@ def judge_slices(spec: ModelSpec, policy: Policy, reference: WindowDigest, curre
             reason=f"no slice has {least:g} labelled rows in each half of the sample",
         )  # fmt: skip
     scale = mean_of(rows.loss[rows.now == 0]).value if spec.task == "regression" else 1.0
+    fates = (fate_of(one.calendar, spec.columns.label) for one in (reference, current))
+    worst = _by_days(worst, *fates)
     return _finding(spec, policy, worst, policy.limit(LIMITS[spec.task]) * scale)
+
+
+def _by_days(worst: Slice, before: Fate, now: Fate) -> Slice:
+    """The slice with errors that count the rows of one day as the few independent ones that they are."""
+    pairs = zip((worst.before, worst.now), (before, now), worst.sizes, strict=True)
+    wider = [replace(one, error=one.error * fate.inflation(rows)) for one, fate, rows in pairs]
+    return replace(worst, before=wider[0], now=wider[1])
 
 
 def _finding(spec: ModelSpec, policy: Policy, worst: Slice, limit: float) -> Finding:
