@@ -108,3 +108,10 @@ def test_cramers_v_by_hand() -> None:
     assert cramers_v(one, one, 4, 4) == pytest.approx(1.0, abs=1e-3)
     assert cramers_v(one, other, 4, 4) < 0.05
     assert cramers_v(one, np.zeros_like(one), 4, 1) == 0.0
+
+
+def test_a_single_row_that_is_null_in_both_columns_links_nothing() -> None:
+    """1200 rows of two columns that have nothing to do with each other, and one in which neither is known."""
+    draw = np.random.default_rng(5)
+    one, other = (np.append(draw.integers(1, 5, 1200), 0) for _ in range(2))
+    assert cramers_v(one, other, 5, 5) < 0.1

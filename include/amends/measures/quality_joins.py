@@ -16,6 +16,9 @@ MOST_COLUMNS = 40
 LEAST_ROWS = 500
 SEVERAL, LARGE = 2, 0.5
 """Links that a column loses at once; a lone one has to be large (Cohen 1988): a week links much."""
+FEW = 20
+"""Rows of a bin under which it is left out of a link: one row that is null in both columns, and the only one,
+makes chi-squared as large as all rows together (Cochran 1954, Biometrics 10: no small expected counts)."""
 STEADY = 0.1
 """Stability index up to which a column holds the old values (Siddiqi 2006: no shift worth a look)."""
 
@@ -74,6 +77,7 @@ def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:
     Source: Bergsma (2013), Journal of the Korean Statistical Society 42 (the bias correction).
     """
     table = np.bincount(one * height + other, minlength=width * height).reshape(width, height).astype(float)
+    table = table[table.sum(axis=1) >= FEW][:, table.sum(axis=0) >= FEW]
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     n, (r, c) = table.sum(), table.shape
     if min(r, c) < 2 or n < 2:  # noqa: PLR2004 - a constant goes with nothing
