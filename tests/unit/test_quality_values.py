@@ -232,3 +232,10 @@ def test_a_mean_that_fills_whole_numbers_is_named() -> None:
     before, now = (draw.choice(np.arange(21, 60), 5000, p=likely / likely.sum()) for _ in range(2))
     filled = np.where(draw.random(5000) < 0.14, before.mean().round(2), now)
     assert "repeated_value_share" in metrics(shape_checks("age", *profiled(before, filled), QUALITY))
+
+
+def test_a_weekday_that_the_reference_lacks_is_no_default() -> None:
+    """A reference of six days of the week, and Monday, which is 0, in the window."""
+    draw = np.random.default_rng(12)
+    days = draw.integers(1, 7, 4000), draw.integers(0, 7, 3000)
+    assert metrics(shape_checks("weekday", *profiled(*days), QUALITY)) == set()

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from amends.errors import DataError
 from amends.measures.arrow import Counts
 from amends.measures.profiles import pack, unpack
-from amends.measures.quality_record import CHANCE
 
 WIDTHS = (3_600, 86_400, 604_800, 2_419_200, 29_030_400)
 """Seconds of a slot: hour, day, week, four weeks, 48 weeks; each a multiple of the one before."""
@@ -24,8 +23,6 @@ FEW_HOURS = 1 << 16
 """Of fewer hours, places take two bytes a row instead of eight."""
 ROWS = "(rows)"
 """The field that counts rows; a column's name counts its nulls."""
-LEAST_EVEN = 5
-"""Whole slots from which it can be told whether rows come evenly."""
 POSITIVES = "(positives)"
 """The field that counts labels of 1 (with several classes: right predictions)."""
 
@@ -152,21 +149,3 @@ class Calendar:
         counts = unpack(document["counts"], "<i8").reshape(-1, len(fields))
         slots = unpack(document["slots"], "<i8")
         return cls(width=document["width"], fields=tuple(fields), slots=slots, counts=counts)
-
-
-def is_even(calendar: Calendar) -> bool:
-    """Whether rows come more evenly than independent ones ever do, by day (by hour in a short window).
-
-    ``sum((n - mean)**2) / mean`` of the slots' rows is chi-squared where rows come by chance, and larger
-    where days differ. Source: Fisher (1950), Biometrics 6 (the index of dispersion).
-    """
-    from scipy.special import chdtr  # noqa: PLC0415 - parsing DAGs need not wait for it
-
-    if not len(calendar.slots):
-        return False
-    for width in (WIDTHS[1], WIDTHS[0]):
-        one = calendar.coarsened(max(width, calendar.width))
-        rows = np.bincount(one.slots - one.slots[0], weights=one.series(ROWS))[1:-1]
-        if len(rows) >= LEAST_EVEN:
-            return bool(rows.sum() and chdtr(len(rows) - 1, rows.var() * len(rows) / rows.mean()) < CHANCE)
-    return False

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from amends.domain.findings import Category
 from amends.domain.spec import ModelSpec
-from amends.measures.calendar import is_even
 from amends.measures.digests import WindowDigest
 from amends.measures.proportions import newcombe, wandering, wilson
 from amends.measures.quality_calendar import Courses, burst_check, label_checks
@@ -18,7 +17,7 @@ from amends.measures.quality_placeholders import placeholder_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
 from amends.measures.quality_schema import schema_checks
 from amends.measures.quality_shapes import shape_checks
-from amends.measures.quality_volume import volume_checks
+from amends.measures.quality_volume import is_even, volume_checks
 from amends.measures.quality_window import decision_checks, lasting, seconds, time_checks
 
 EVEN = "its rows come as evenly as by a clock: such times are made or sampled, and count no traffic"

@@ -67,7 +67,7 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
 
     Columns of few common values (tariffs, counts, flags) may move among them, and rounding makes many. The
     commonest of them is no measure where it lost less than half of what the repeated value won: then rows
-    did not move from the one to the other.
+    did not move from the one to the other. A new mean with fractions is no such value.
     """
     before = reference.counts / reference.count
     rise = current.counts / current.count - before
@@ -78,8 +78,8 @@ def _repeated(name: str, reference: NumericProfile, current: NumericProfile, lim
         commonest = float(np.delete(before, top).max())
     value = float(current.sums[spot]) / max(hits, 1)
     least = limits["repeated_value_share"] * (1 if is_chosen(value, reference) else ANY_VALUE)
-    new = before[spot] == 0 and is_chosen(value, reference)
-    limit = least if new else min(max(least, OFTEN * commonest), 1.0)
+    imputed = before[spot] == 0 and not value.is_integer() and is_chosen(value, reference)
+    limit = least if imputed else min(max(least, OFTEN * commonest), 1.0)
     alone = second <= rise[spot] / OFTEN
     if not alone or bin_width(current, value) > SHARP * (current.sd or 0.0):
         hits = 0

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import chdtr
 
 from amends.measures.arrow import Counts
 from amends.measures.calendar import ROWS, WIDTHS, Calendar
 from amends.measures.digests import WindowDigest
 from amends.measures.quality_calendar import LEAST_ROWS, LEAST_SLOTS, Stretch, clock, moment
-from amends.measures.quality_record import Check, Limits
+from amends.measures.quality_record import CHANCE, Check, Limits
+
+LEAST_EVEN = 5
+"""Whole slots from which it can be told whether rows come evenly."""
 
 
 def volume_checks(reference: WindowDigest, current: WindowDigest, limits: Limits) -> Iterator[Check]:
@@ -151,3 +155,19 @@ def _stops_early(reference: Calendar, current: Calendar) -> tuple[float, float] 
     usual = [float(rows[hours == spot % 24].sum()) / days for spot in missing]
     missed = float(np.sum(usual))
     return (float(len(missing)), missed) if missed >= LEAST_ROWS else None
+
+
+def is_even(calendar: Calendar) -> bool:
+    """Whether rows come more evenly than independent ones ever do, by day (by hour in a short window).
+
+    ``sum((n - mean)**2) / mean`` of the slots' rows is chi-squared where rows come by chance, and larger
+    where days differ. Source: Fisher (1950), Biometrics 6 (the index of dispersion).
+    """
+    if not len(calendar.slots):
+        return False
+    for width in (WIDTHS[1], WIDTHS[0]):
+        one = calendar.coarsened(max(width, calendar.width))
+        rows = np.bincount(one.slots - one.slots[0], weights=one.series(ROWS))[1:-1]
+        if len(rows) >= LEAST_EVEN:
+            return bool(rows.sum() and chdtr(len(rows) - 1, rows.var() * len(rows) / rows.mean()) < CHANCE)
+    return False
