@@ -115,3 +115,18 @@ def test_a_single_row_that_is_null_in_both_columns_links_nothing() -> None:
     draw = np.random.default_rng(5)
     one, other = (np.append(draw.integers(1, 5, 1200), 0) for _ in range(2))
     assert cramers_v(one, other, 5, 5) < 0.1
+
+
+def test_a_column_that_keeps_a_weaker_link_stands_in_its_own_rows() -> None:
+    """Fares stop to follow the miles, which follow nothing else closely, but the age a little as before."""
+
+    def dearer_with_age(frame: pd.DataFrame) -> pd.DataFrame:
+        age = (frame["miles"] + 6 * np.random.default_rng(4).normal(0, 1, len(frame))).rank()
+        alone = frame.assign(minutes=np.random.default_rng(6).normal(20, 5, len(frame)))
+        return alone.assign(age=18 + (60 * age / len(frame)).astype(int))
+
+    reference = digested(dearer_with_age(trips(1, 6000)))
+    now = digested(shuffled(dearer_with_age(trips(2)), "fare"), reference)
+    found = broken(list(join_checks(SPEC.columns.features, reference, now, QUALITY)))
+    assert ("misjoined", "fare") in found
+    assert ("misjoined", "miles") not in found

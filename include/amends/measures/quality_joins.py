@@ -19,6 +19,8 @@ SEVERAL, LARGE = 2, 0.5
 FEW = 20
 """Rows of a bin under which it is left out of a link: one row that is null in both columns, and the only one,
 makes chi-squared as large as all rows together (Cochran 1954, Biometrics 10: no small expected counts)."""
+SMALL = 0.1
+"""A link from which a column that keeps it still stands in its own rows (Cohen 1988: a small effect)."""
 STEADY = 0.1
 """Stability index up to which a column holds the old values (Siddiqi 2006: no shift worth a look)."""
 
@@ -28,6 +30,8 @@ def join_checks(
 ) -> Iterator[Check]:
     """Name each column that lost what linked it with every other column that it was strongly linked with.
 
+    In other rows values lose their weaker links, too: a season takes some links and leaves others.
+
     Links are Cramer's V, by ten slices or twenty levels. Columns that moved are judged by themselves: a fault
     of theirs, or another population, changes links as well.
     """
@@ -35,11 +39,11 @@ def join_checks(
     rows = min(reference.sample.rows.num_rows, current.sample.rows.num_rows)
     if rows < LEAST_ROWS or len(steady) < 2:  # noqa: PLR2004 - a pair is two
         return
-    links_of = _links(steady, reference, current, limits)
+    links_of, in_place = _links(steady, reference, current, limits)
     for name, links in links_of.items():
         if len(links) < SEVERAL and max(links.values(), default=(0.0, False))[0] < LARGE:
             continue
-        gone = all(lost for _, lost in links.values())
+        gone = name not in in_place and all(lost for _, lost in links.values())
         others = ", ".join(sorted(links))
         said = (
             "and hardly now: its values may stand in other rows" if gone else "and still is, in part at least"
@@ -58,17 +62,24 @@ def _is_steady(name: str, reference: WindowDigest, current: WindowDigest) -> boo
 
 def _links(
     names: Sequence[str], reference: WindowDigest, current: WindowDigest, limits: Limits
-) -> Mapping[str, dict[str, tuple[float, bool]]]:
-    """By column its strong links of the reference, how strong each is, and whether it is lost."""
+) -> tuple[Mapping[str, dict[str, tuple[float, bool]]], set[str]]:
+    """By column its strong links of the reference, how strong each is, and whether it is lost.
+
+    :returns: these, and the columns that keep some link, strong or not.
+    """
     samples = reference.sample.rows, current.sample.rows
     cells = {name: binned(*(one.column(name) for one in samples)) for name in names}
     found: dict[str, dict[str, tuple[float, bool]]] = {name: {} for name in names}
+    in_place: set[str] = set()
     for one, other in combinations(names, 2):
         pairs = zip(cells[one][:2], cells[other][:2], strict=True)
         before, now = (cramers_v(*pair, cells[one][2], cells[other][2]) for pair in pairs)
+        lost = now <= limits["link_kept"] * before
+        if min(before, now) >= SMALL and not lost:
+            in_place |= {one, other}
         if before >= limits["link_strong"]:
-            found[one][other] = found[other][one] = (before, now <= limits["link_kept"] * before)
-    return found
+            found[one][other] = found[other][one] = (before, lost)
+    return found, in_place
 
 
 def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:
