@@ -1,7 +1,9 @@
 """A check for columns whose values are the old ones but stand in other rows: a join by a wrong key."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from amends.measures.association import binned
 from amends.measures.digests import WindowDigest
 from amends.measures.drift import categorical_shift, numeric_shift
 from amends.measures.quality_record import Check, Limits, at_most
+from amends.measures.sample import Sample
 
 MOST_COLUMNS = 40
 """Inputs that are looked at in pairs: the time grows by their square."""
@@ -39,12 +42,17 @@ def join_checks(
     rows = min(reference.sample.rows.num_rows, current.sample.rows.num_rows)
     if rows < LEAST_ROWS or len(steady) < 2:  # noqa: PLR2004 - a pair is two
         return
-    links_of, in_place = _links(steady, reference, current, limits)
-    for name, links in links_of.items():
-        if len(links) < SEVERAL and max(links.values(), default=(0.0, False))[0] < LARGE:
+    links = _Links.of(steady, reference.sample, current.sample)
+    for name in steady:
+        strong = links.of_least(name, limits["link_strong"])
+        if len(strong) < SEVERAL and max(strong.values(), default=0.0) < LARGE:
             continue
-        gone = name not in in_place and all(lost for _, lost in links.values())
-        others = ", ".join(sorted(links))
+        gone = not any(links.holds(name, other, limits["link_kept"]) for other in strong)
+        gone = gone and not any(
+            links.now(name, other) >= SMALL and links.holds(name, other, limits["link_kept"])
+            for other in links.of_least(name, SMALL)
+        )
+        others = ", ".join(sorted(strong))
         said = (
             "and hardly now: its values may stand in other rows" if gone else "and still is, in part at least"
         )
@@ -60,26 +68,37 @@ def _is_steady(name: str, reference: WindowDigest, current: WindowDigest) -> boo
     return categorical_shift(reference.categorical[name], current.categorical[name]).psi <= STEADY
 
 
-def _links(
-    names: Sequence[str], reference: WindowDigest, current: WindowDigest, limits: Limits
-) -> tuple[Mapping[str, dict[str, tuple[float, bool]]], set[str]]:
-    """By column its strong links of the reference, how strong each is, and whether it is lost.
+Cells: TypeAlias = tuple[Counts, Counts, int]
+"""A column's bins in the reference and in the window, and how many there are."""
 
-    :returns: these, and the columns that keep some link, strong or not.
-    """
-    samples = reference.sample.rows, current.sample.rows
-    cells = {name: binned(*(one.column(name) for one in samples)) for name in names}
-    found: dict[str, dict[str, tuple[float, bool]]] = {name: {} for name in names}
-    in_place: set[str] = set()
-    for one, other in combinations(names, 2):
-        pairs = zip(cells[one][:2], cells[other][:2], strict=True)
-        before, now = (cramers_v(*pair, cells[one][2], cells[other][2]) for pair in pairs)
-        lost = now <= limits["link_kept"] * before
-        if min(before, now) >= SMALL and not lost:
-            in_place |= {one, other}
-        if before >= limits["link_strong"]:
-            found[one][other] = found[other][one] = (before, lost)
-    return found, in_place
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Links:
+    """How closely inputs go together by pairs: measured in the reference, and in the window where asked."""
+
+    cells: Mapping[str, Cells]
+    before: Mapping[frozenset[str], float]
+
+    @classmethod
+    def of(cls, names: Sequence[str], reference: Sample, current: Sample) -> "_Links":
+        cells = {name: binned(*(one.rows.column(name) for one in (reference, current))) for name in names}
+        pairs = [(cells[one], cells[other]) for one, other in combinations(names, 2)]
+        values = (cramers_v(one[0], other[0], one[2], other[2]) for one, other in pairs)
+        return cls(cells, dict(zip(map(frozenset, combinations(names, 2)), values, strict=True)))
+
+    def of_least(self, name: str, least: float) -> dict[str, float]:
+        """Columns that one was linked with at least so closely, and how closely."""
+        found = {other: self.before[frozenset((name, other))] for other in self.cells if other != name}
+        return {other: value for other, value in found.items() if value >= least}
+
+    def now(self, name: str, other: str) -> float:
+        """How closely two columns go together in the window."""
+        (_, one, width), (_, two, height) = self.cells[name], self.cells[other]
+        return cramers_v(one, two, width, height)
+
+    def holds(self, name: str, other: str, kept: float) -> bool:
+        """Whether more than a part of a link is left."""
+        return self.now(name, other) > kept * self.before[frozenset((name, other))]
 
 
 def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:

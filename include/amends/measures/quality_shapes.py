@@ -37,6 +37,7 @@ ANY_VALUE = 2
 """A value that nobody would fill in has to be so many times as common: a price or a tariff may be new."""
 SHARP = 0.01
 """In deviations of the window: wider bins do not tell one value from its neighbours."""
+GRID_BLUR = 1e-6
 GRIDS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 """Steps that values are rounded to."""
 COARSE = 0.25
@@ -149,13 +150,17 @@ def _rounded(name: str, reference: NumericProfile, current: NumericProfile, limi
     A step that is small beside the spread takes nothing from the model (Sheppard 1898: it adds a twelfth of
     its square to the variance), so it is told and no breach.
     """
-    found = [(_on_grid(current, grid) - _on_grid(reference, grid), grid) for grid in GRIDS]
-    value, grid = max(found)
-    limit, coarse = limits["rounded_share"], grid >= COARSE * deviation(slices_of(reference))
+    limit = limits["rounded_share"]
+    there = [(share, grid) for grid in GRIDS if (share := _on_grid(current, grid)) > limit]
+    more = ((share - _on_grid(reference, grid), grid) for share, grid in there)
+    value, grid = max(more, default=(0.0, GRIDS[0]))
+    coarse = grid >= COARSE * deviation(slices_of(reference))
     return Check(
         metric="rounded_share", column=name, value=value, high=limit, reference_value=0.0, n=current.count,
         evidence=value if coarse else min(value, limit),
-        note=f"{value:.0%} more of the values than before are multiples of {grid:g}: rounded or cut off",
+        note=f"{value:.0%} more of the values than before are multiples of {grid:g}: rounded or cut off"
+        if value > 0
+        else "values keep the digits that they had",
     )  # fmt: skip
 
 
@@ -165,13 +170,10 @@ def _on_grid(profile: NumericProfile, grid: float) -> float:
     Bins as wide as half of it tell nothing.
     """
     means, counts = _used(profile)
-    others = np.arange(len(counts)) != np.argmax(counts)
-    means, counts = means[others], counts[others]
-    fine = bin_width(profile, means) < grid / 2
     steps = means / grid
-    return float(
-        counts[fine & np.isclose(steps, np.round(steps), rtol=0, atol=1e-6)].sum() / max(int(counts.sum()), 1)
-    )
+    on = (np.abs(steps - np.round(steps)) <= GRID_BLUR) & (bin_width(profile, means) < grid / 2)
+    on[np.argmax(counts)] = False
+    return float(counts[on].sum() / max(int(counts.sum() - counts.max()), 1))
 
 
 def _used(profile: NumericProfile) -> tuple[Floats, Counts]:
