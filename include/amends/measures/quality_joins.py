@@ -14,8 +14,8 @@ from amends.measures.quality_record import Check, Limits, at_most
 MOST_COLUMNS = 40
 """Inputs that are looked at in pairs: the time grows by their square."""
 LEAST_ROWS = 500
-SEVERAL, LARGE = 2, 0.5
-"""Links that a column loses at once; a lone one has to be large (Cohen 1988): a week links much."""
+LARGE = 0.8
+"""From here one column nearly follows from the other, and no weather undoes that."""
 STEADY = 0.1
 """Stability index up to which a column holds the old values (Siddiqi 2006: no shift worth a look)."""
 
@@ -26,7 +26,8 @@ def join_checks(
     """Name each column that lost what linked it with every other column that it was strongly linked with.
 
     Links are Cramer's V, by ten slices or twenty levels. Columns that moved are judged by themselves: a fault
-    of theirs, or another population, changes links as well.
+    of theirs, or another population, changes links as well. One of those that it was linked with has to keep
+    another link, or the link was the only one and large: where all fall apart at once, the world did, as storms end.
     """
     steady = [name for name in inputs if _is_steady(name, reference, current)][:MOST_COLUMNS]
     rows = min(reference.sample.rows.num_rows, current.sample.rows.num_rows)
@@ -34,9 +35,10 @@ def join_checks(
         return
     links_of = _links(steady, reference, current, limits)
     for name, links in links_of.items():
-        if len(links) < SEVERAL and max(links.values(), default=(0.0, False))[0] < LARGE:
+        if not links:
             continue
-        gone = all(lost for _, lost in links.values())
+        held = any(not lost for other in links for _, lost in links_of[other].values())
+        gone = all(lost for _, lost in links.values()) and (held or _is_lone(links))
         others = ", ".join(sorted(links))
         said = (
             "and hardly now: its values may stand in other rows" if gone else "and still is, in part at least"
@@ -45,6 +47,11 @@ def join_checks(
             "misjoined", name, float(gone), 0.0, n=rows, reference_value=0.0,
             note=f"{name} was linked with {others} {said}",
         )  # fmt: skip
+
+
+def _is_lone(links: Mapping[str, tuple[float, bool]]) -> bool:
+    """Whether a column has one link only, which is so large that no weather undoes it."""
+    return len(links) == 1 and max(links.values())[0] >= LARGE
 
 
 def _is_steady(name: str, reference: WindowDigest, current: WindowDigest) -> bool:
