@@ -27,7 +27,7 @@ def join_checks(
 
     Links are Cramer's V, by ten slices or twenty levels. Columns that moved are judged by themselves: a fault
     of theirs, or another population, changes links as well. One of those that it was linked with has to keep
-    another link, or the link was the only one and large: where all fall apart at once, the world did, as storms end.
+    another link, or the link was the only one and large: all fall apart at once when a storm ends.
     """
     steady = [name for name in inputs if _is_steady(name, reference, current)][:MOST_COLUMNS]
     rows = min(reference.sample.rows.num_rows, current.sample.rows.num_rows)
