@@ -94,6 +94,27 @@ def test_links_that_hold_are_quiet(seed: int) -> None:
         assert misjoined(now) == set()
 
 
+def test_links_that_fall_apart_together_are_the_worlds() -> None:
+    """Storms linked three columns in the reference; in the window each has its gusts at other times."""
+    draw = np.random.default_rng(5)
+
+    def weather(seed: int, *, joint: bool) -> pd.DataFrame:
+        frame, names = trips(seed), ("miles", "minutes", "fare")
+        storm = draw.random((1 if joint else 3, len(frame))) < 0.3
+        return frame.assign(
+            **{
+                name: draw.normal(0, 1, len(frame)) + 6 * storm[i % len(storm)]
+                for i, name in enumerate(names)
+            }
+        )
+
+    before = digested(weather(1, joint=True))
+    now = digested(weather(2, joint=False), before)
+    found = list(join_checks(SPEC.columns.features, before, now, QUALITY))
+    assert {one.column for one in found} >= {"miles", "minutes", "fare"}
+    assert broken(found) == set()
+
+
 def test_a_column_that_moved_is_judged_by_itself() -> None:
     """Another unit, or a constant, is another check's to name."""
     frame = trips(2)

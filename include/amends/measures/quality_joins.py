@@ -17,8 +17,8 @@ from amends.measures.sample import Sample
 MOST_COLUMNS = 40
 """Inputs that are looked at in pairs: the time grows by their square."""
 LEAST_ROWS = 500
-SEVERAL, LARGE = 2, 0.5
-"""Links that a column loses at once; a lone one has to be large (Cohen 1988): a week links much."""
+LARGE = 0.8
+"""From here one column nearly follows from the other, and no weather undoes that."""
 FEW = 20
 """Rows of a bin under which it is left out of a link: one row that is null in both columns, and the only one,
 makes chi-squared as large as all rows together (Cochran 1954, Biometrics 10: no small expected counts)."""
@@ -33,10 +33,10 @@ def join_checks(
 ) -> Iterator[Check]:
     """Name each column that lost what linked it with every other column that it was strongly linked with.
 
-    In other rows values lose their weaker links, too: a season takes some links and leaves others.
-
-    Links are Cramer's V, by ten slices or twenty levels. Columns that moved are judged by themselves: a fault
-    of theirs, or another population, changes links as well.
+    In other rows values lose their weaker links, too: a season takes some links and leaves others. And one of
+    those that the column was linked with has to keep another link, or the link was the only one and large:
+    all fall apart at once when a storm ends. Links are Cramer's V, by ten slices or twenty levels. Columns
+    that moved are judged by themselves: a fault of theirs, or another population, changes links as well.
     """
     steady = [name for name in inputs if _is_steady(name, reference, current)][:MOST_COLUMNS]
     rows = min(reference.sample.rows.num_rows, current.sample.rows.num_rows)
@@ -45,12 +45,11 @@ def join_checks(
     links = _Links.of(steady, reference.sample, current.sample)
     for name in steady:
         strong = links.of_least(name, limits["link_strong"])
-        if len(strong) < SEVERAL and max(strong.values(), default=0.0) < LARGE:
+        if not strong:
             continue
-        gone = not any(links.holds(name, other, limits["link_kept"]) for other in strong)
-        gone = gone and not any(
-            links.now(name, other) >= SMALL and links.holds(name, other, limits["link_kept"])
-            for other in links.of_least(name, SMALL)
+        gone = not links.held(name, SMALL, limits) and (
+            any(links.held(other, limits["link_strong"], limits) for other in strong)
+            or (len(strong) == 1 and max(strong.values()) >= LARGE)
         )
         others = ", ".join(sorted(strong))
         said = (
@@ -91,14 +90,16 @@ class _Links:
         found = {other: self.before[frozenset((name, other))] for other in self.cells if other != name}
         return {other: value for other, value in found.items() if value >= least}
 
-    def now(self, name: str, other: str) -> float:
-        """How closely two columns go together in the window."""
+    def held(self, name: str, least: float, limits: Limits) -> bool:
+        """Whether a column keeps a link that was at least so close: more than a part, and no small one."""
+        return any(
+            self._now(name, other) > max(limits["link_kept"] * before, SMALL)
+            for other, before in self.of_least(name, least).items()
+        )
+
+    def _now(self, name: str, other: str) -> float:
         (_, one, width), (_, two, height) = self.cells[name], self.cells[other]
         return cramers_v(one, two, width, height)
-
-    def holds(self, name: str, other: str, kept: float) -> bool:
-        """Whether more than a part of a link is left."""
-        return self.now(name, other) > kept * self.before[frozenset((name, other))]
 
 
 def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:
