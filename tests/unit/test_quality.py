@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from amends.adapters.expectations import broken
 from amends.adapters.files import load_policy
-from amends.adapters.great_expectations import GreatExpectationsGate, broken, profile_table
+from amends.adapters.great_expectations import GreatExpectationsGate, profile_table
 from amends.domain.findings import Category, Finding, Verdict
 from amends.measures.proportions import newcombe, wilson
 from amends.measures.quality_columns import unit_factor

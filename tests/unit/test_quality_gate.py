@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from amends.adapters import great_expectations as adapter
-from amends.adapters.great_expectations import RESULT_FORMAT, broken, profile_table
+from amends.adapters.expectations import RESULT_FORMAT, broken
+from amends.adapters.great_expectations import profile_table
 from amends.measures.quality_record import Check
 
 TABLE = profile_table(

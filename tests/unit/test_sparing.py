@@ -21,7 +21,7 @@ JUDGED = """
 import sys
 import pyarrow as pa
 from amends.adapters.fairlearn_metrics import rates
-from amends.adapters.great_expectations import broken
+from amends.adapters.expectations import broken
 from amends.cli import loading
 loading._import(loading.CHECK)
 table = {"value": [1.0, 5.0], "evidence": [1.0, 1.0], "low": [0.0, 0.0], "high": [2.0, 2.0]}

@@ -1,14 +1,13 @@
 """Great Expectations judges a window's profile: counts and shares, never rows.
 
-The checks are laid out as a table of one row each (value, evidence, limits), and an ephemeral context
-runs expectations on it. No value of the data is in that table, so none can be in a result; Data Docs,
-which would run what is in the data, are not built.
+The checks are laid out as a table of one row each (value, evidence, limits), which
+:mod:`amends.adapters.expectations` lets Great Expectations judge.
 """
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from amends.adapters.expectations import broken
 from amends.domain.canonical import finite
 from amends.domain.findings import Finding, Verdict
 from amends.domain.spec import ModelSpec
@@ -19,9 +18,6 @@ from amends.ports import Ask, here
 if TYPE_CHECKING:
     from amends.domain.policy import Policy
     from amends.measures.digests import WindowDigest
-
-RESULT_FORMAT = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
-"""Row numbers of the profile that failed, without any value."""
 
 
 class GreatExpectationsGate:
@@ -60,50 +56,6 @@ def profile_table(checks: Sequence[Check]) -> dict[str, list[float]]:
         "low": [check.low for check in checks],
         "high": [check.high for check in checks],
     }
-
-
-def broken(table: dict[str, list[float]]) -> tuple[set[int], set[int]]:
-    """Let Great Expectations judge the profile.
-
-    :returns: rows whose value breaks a limit, and rows whose evidence breaks one.
-    """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    import pandas as pd
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-    settings = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(),
-        analytics_enabled=False,
-        progress_bars={"globally": False},
-    )
-    context = gx.get_context(mode="ephemeral", project_config=settings)
-    asset = context.data_sources.add_pandas("profile").add_dataframe_asset("checks")
-    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": pd.DataFrame(table)})
-    expectation = gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB
-    failed = {
-        name: {
-            row
-            for larger, smaller in (("high", name), (name, "low"))
-            for row in _rows(
-                batch.validate(
-                    expectation(column_A=larger, column_B=smaller, or_equal=True),
-                    result_format=RESULT_FORMAT,
-                )
-            )
-        }
-        for name in ("value", "evidence")
-    }
-    return failed["value"], failed["evidence"]
-
-
-def _rows(result: Any) -> Sequence[int]:
-    """Row numbers that failed an expectation. :raises RuntimeError: the expectation itself did not run."""
-    if "unexpected_index_list" in result.result:
-        return result.result["unexpected_index_list"] or []
-    if result.success:
-        return []
-    raise RuntimeError(f"Great Expectations did not judge the profile: {result.exception_info}")
 
 
 def _finding(check: Check, verdict: Verdict) -> Finding:

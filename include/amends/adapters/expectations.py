@@ -1,0 +1,56 @@
+"""Expectations on a window's profile, run by an ephemeral context of Great Expectations.
+
+No value of the data is in that table, so none can be in a result; Data Docs, which would run what is in the
+data, are not built. Nothing of ours is needed here, so that a process beside has little to load.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+RESULT_FORMAT = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
+"""Row numbers of the profile that failed, without any value."""
+
+
+def broken(table: dict[str, list[float]]) -> tuple[set[int], set[int]]:
+    """Let Great Expectations judge the profile.
+
+    :returns: rows whose value breaks a limit, and rows whose evidence breaks one.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    import pandas as pd
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    settings = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        analytics_enabled=False,
+        progress_bars={"globally": False},
+    )
+    context = gx.get_context(mode="ephemeral", project_config=settings)
+    asset = context.data_sources.add_pandas("profile").add_dataframe_asset("checks")
+    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": pd.DataFrame(table)})
+    expectation = gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB
+    failed = {
+        name: {
+            row
+            for larger, smaller in (("high", name), (name, "low"))
+            for row in _rows(
+                batch.validate(
+                    expectation(column_A=larger, column_B=smaller, or_equal=True),
+                    result_format=RESULT_FORMAT,
+                )
+            )
+        }
+        for name in ("value", "evidence")
+    }
+    return failed["value"], failed["evidence"]
+
+
+def _rows(result: Any) -> Sequence[int]:
+    """Row numbers that failed an expectation. :raises RuntimeError: the expectation itself did not run."""
+    if "unexpected_index_list" in result.result:
+        return result.result["unexpected_index_list"] or []
+    if result.success:
+        return []
+    raise RuntimeError(f"Great Expectations did not judge the profile: {result.exception_info}")
