@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amends.adapters import great_expectations as adapter
+from amends.adapters import expectations as adapter
 from amends.adapters.expectations import RESULT_FORMAT, broken
 from amends.adapters.great_expectations import profile_table
 from amends.measures.quality_record import Check
