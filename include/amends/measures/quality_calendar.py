@@ -103,7 +103,7 @@ class Courses:
             for field in (ROWS, name)
         )
         solid = rows >= SOLID
-        if solid.sum() < LEAST_SLOTS:
+        if solid.sum() < LEAST_SLOTS or not len(self.current.slots):
             return 0.0
         share = nulls[solid] / rows[solid]
         beyond = max(float(share.var(ddof=1) - (share * (1 - share) / rows[solid]).mean()), 0.0)

@@ -69,6 +69,8 @@ def _values(profile: NumericProfile | CategoricalProfile) -> tuple[Counts, Float
     if not len(used) or len(used) > PERIODS[0] + 1:
         return None
     means = profile.sums[used] / profile.counts[used]
+    if means.min() < 0 or means.max() > max(PERIODS):
+        return None
     whole = np.round(means)
     if not np.isclose(means, whole, rtol=0, atol=1e-9).all():
         return None
