@@ -155,13 +155,17 @@ class _Reading:
         joint, ends = self._joint(piece, run)
         if piece.rows >= FEW_ROWS:  # here most of what is held is needed no more: the last piece's, too
             give_back()
-        columns, scanned = [*c.all], [*self._scanned]
+        scanned, early = [*self._scanned], [name for name in c.all if name in joint.levels]
         jobs: list[Job] = [partial(self._groups, joint, piece.rows)]
         jobs += [partial(self._leaks, piece, joint, name) for name in scanned]
-        jobs += [partial(self._column, piece, joint, name) for name in columns]
-        groups, *rest = run(jobs)
+        groups, *rest = run([*jobs, *self._columns(piece, joint, early)])
         leaks = dict(zip(scanned, rest, strict=False))
-        read: dict[str, _Column] = dict(zip(columns, rest[len(scanned) :], strict=True))
+        found: dict[str, _Column] = dict(zip(early, rest[len(scanned) :], strict=True))
+        joint.levels.clear()  # what was read jointly is needed no more
+        joint.numbers.clear()
+        late = [name for name in c.all if name not in found]
+        found |= zip(late, run(self._columns(piece, joint, late)), strict=True)
+        read = {name: found[name] for name in c.all}
         drawn = {name: one.drawn for name, one in read.items() if one.drawn is not None}
         self._sample.add(pa.table({KEY: joint.keys, **drawn}))
         flagged = {name: one.hourly for name, one in read.items()} | {POSITIVES: groups.positives}
@@ -237,6 +241,9 @@ class _Reading:
             table=cells.table(), sums=sums_by_group(cells, terms),
             scores=histograms(version, outcome, score), positives=hours.flagged(outcome == POSITIVE),
         )  # fmt: skip
+
+    def _columns(self, piece: Piece, joint: _Joint, names: list[str]) -> list[Job]:
+        return [partial(self._column, piece, joint, name) for name in names]
 
     def _column(self, piece: Piece, joint: _Joint, name: str) -> _Column:
         """Count one column; the sample keeps one that is read as numbers and as levels as numbers."""
