@@ -264,7 +264,9 @@ class _Reading:
             rows = slice(at, at + len(numbers))
             missing = self._numeric[name].add(numbers, unreadable)
             if missing:
-                empty = joint.hours.part(rows).flagged(_is_null(part) if unreadable else np.isnan(numbers))
+                empty = joint.hours.part(rows).flagged(
+                    np.asarray(part.is_null()) if unreadable else np.isnan(numbers)
+                )
                 nulls, hourly = nulls + missing, empty if hourly is None else hourly + empty
             low, high = np.searchsorted(joint.drawn, (rows.start, rows.stop))
             drawn.append(numbers[joint.drawn[low:high] - at])
@@ -304,7 +306,3 @@ def _plain(joint: _Joint, empty: pa.BooleanArray | pa.ChunkedArray) -> _Column:
     """Nulls of a column of which nothing else is kept: how many, and by hour."""
     nulls = int(pc.sum(empty).as_py() or 0)
     return _Column(nulls=nulls, hourly=joint.hours.flagged(np.asarray(empty)) if nulls else None)
-
-
-def _is_null(column: pa.Array) -> Any:
-    return np.asarray(column.is_null())
