@@ -241,6 +241,19 @@ def here(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
+class Aside(Protocol):
+    """Starts a function with arguments, at once or in a process of its own."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """Return what waits for what the function returns, or raises. :raises Exception: what it raises."""
+
+
+def at_once(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Call a function before anything else is done: the plainest :class:`Aside`."""
+    answer = function(*arguments)
+    return lambda: answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports a workflow verb may need, for one model, and the policy it goes by.

@@ -1,6 +1,8 @@
 """`amends check` on files: the contract's document and exit codes, and one line for whatever is wrong."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from amends import cli
 
 pytestmark = pytest.mark.usefixtures("vendors")
 
+HEAVY = {"pandas", "great_expectations", "fairlearn", "evidently", "sklearn", "scipy.stats"}
 SPEC: dict[str, Any] = {
     "schema_version": 1, "name": "sample", "task": "binary_classification", "importance": "high",
     "owner": "tests", "favourable_label": None,
@@ -184,6 +187,15 @@ def test_bad_input_is_one_line_and_exit_code_2(files: Path, capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("files")
+def test_what_a_check_has_no_use_for_is_not_loaded() -> None:
+    """Only the process beside has the vendors and pandas, which Arrow would bring; the answer is the same."""
+    arguments = ["check", "--spec", "spec.yaml", "--reference", "ref.parquet", "--current", "bad.parquet"]
+    program = f"import sys; from amends import cli; print(cli.run({arguments}), {{*sys.modules}} & {HEAVY})"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "1 set()"
+
+
+@pytest.mark.usefixtures("files")
 def test_a_fault_of_our_own_is_one_line_and_exit_code_3(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,9 +212,6 @@ def test_a_fault_of_our_own_is_one_line_and_exit_code_3(
 
 def test_help_needs_no_heavy_library() -> None:
     """A command that only explains itself must not take seconds to start."""
-    import subprocess
-    import sys
-
     asked = "import sys, amends.cli as c; c.run(['--help']); print(sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     for vendor in ("numpy", "pandas", "pyarrow", "great_expectations", "evidently", "mlflow", "airflow"):

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from amends.cli.loading import beside
+from amends.cli.loading import aside, beside
 from amends.errors import DataError, Unavailable
 from asked import end, known, refuse
 
@@ -23,6 +24,24 @@ from amends.cli.loading import beside
 with beside("colorsys") as ask:
     print(ask(os.getpid), flush=True)
     time.sleep(60)
+"""
+
+
+COPIED = f"""
+import os, sys
+sys.path[:0] = {sys.path!r}
+from amends.cli.loading import aside
+from amends.errors import AmendsError
+from asked import end, known, refuse
+held = list(range(1000))
+waiting = [aside(known, "os"), aside(held.count, 7), aside(refuse, "no such column"), aside(end)]
+answers = []
+for wait in waiting:
+    try:
+        answers.append(wait())
+    except AmendsError as error:
+        answers.append(f"{{type(error).__name__}}: {{error}}")
+print(answers[0][0] != os.getpid(), answers[1:])
 """
 
 
@@ -85,3 +104,20 @@ def test_it_ends_with_a_killed_parent() -> None:
     while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
         assert time.monotonic() < late
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_a_copy_answers_beside() -> None:
+    """It has what is held here; its answer, its error and its end come through where they are waited for."""
+    told = subprocess.run([sys.executable, "-c", COPIED], capture_output=True, text=True, check=True)
+    beside, answers = told.stdout.split(" ", 1)
+    assert beside == "True"
+    assert answers.startswith("[1, 'DataError: no such column', 'Unavailable: a process")
+
+
+def test_beside_other_threads_a_function_is_called_at_once() -> None:
+    """A copy could find a lock that nobody gives back."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        process, _ = aside(known, "os")()
+    assert process == os.getpid()

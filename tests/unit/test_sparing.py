@@ -33,6 +33,18 @@ import scipy.stats, sqlalchemy
 from sklearn.metrics._ranking import rankdata
 print(rankdata([3, 1, 2]), rankdata is scipy.stats.rankdata, scipy.stats.norm.cdf(0))
 """
+COMPILED = """
+import sys
+from amends.cli.sparing import compiled
+with compiled("scipy.special", "_ufuncs"):
+    from scipy.special import chdtrc, ndtri
+    spared = "scipy._lib._array_api" not in sys.modules
+import scipy.special
+print(spared, scipy.special.softmax([0, 0]), ndtri(0.5), chdtrc(1, 0), scipy.special.ndtri(0.5))
+with compiled("scipy.special", "_ufuncs"), compiled("scipy.ndimage", "no_such_part"):
+    import scipy.special as again, scipy.ndimage
+print(again is scipy.special, scipy.ndimage.shift([1.0, 2.0], 1))
+"""
 
 
 def run(program: str) -> list[str]:
@@ -49,6 +61,11 @@ def test_what_is_put_off_is_there_when_it_is_used() -> None:
 def test_the_vendors_judge_without_what_they_can_spare() -> None:
     """They answer rightly; what was left out can be imported afterwards, and its stand-ins call it."""
     assert run(JUDGED) == ["({1}, set())", "[0.75, 1.0]", "[]", "[3. 1. 2.] False 0.5"]
+
+
+def test_a_package_is_its_compiled_functions_for_a_while_only() -> None:
+    """What is taken meanwhile is real; afterwards the package is whole, as is one that is built otherwise."""
+    assert run(COMPILED) == ["True [0.5 0.5] 0.0 1.0 0.0", "True [0. 1.]"]
 
 
 def test_a_package_is_left_out_for_a_while_only() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amends.cli.sparing import put_off, unsearched
+from amends.cli.sparing import compiled, put_off, unsearched, without
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -30,6 +30,12 @@ and without their threads the process can be forked."""
 MANY_BYTES = 1 << 30
 """Of windows in larger files, counting keeps two threads busy all the time: vendors in processes of their own
 would save nothing, but take their 150 MB at the worst moment."""
+
+ELSEWHERE = ("pandas",)
+"""What Arrow imports where it is there; those who ask for it are in processes of their own."""
+
+FUNCTIONS = ("scipy.special", "_ufuncs")
+"""What judging calls of scipy; its wrappers for arrays of others take longer to import than judging does."""
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Reference = Annotated[
@@ -75,12 +81,12 @@ def check(
 
     many = _bytes_of(reference + current) > MANY_BYTES
     with _asking(*PAGE, wanted=bool(out) and not many) as draw:
-        with _asking(*CHECK, wanted=not many) as ask:
-            with unsearched():
+        with _asking(*CHECK, wanted=not many) as ask, without(*([] if many else ELSEWHERE)):
+            with unsearched(), compiled(*FUNCTIONS):
                 from amends.adapters.fairlearn_metrics import FairlearnMetrics
                 from amends.adapters.files import load_spec
                 from amends.adapters.great_expectations import GreatExpectationsGate
-                from amends.cli.loading import rules_for
+                from amends.cli.loading import aside, rules_for
                 from amends.workflow.assess import assess
 
             model = load_spec(spec)
@@ -88,7 +94,7 @@ def check(
             before = read_window(model, reference)
             now = read_window(model, current, before)
             gate, metrics = GreatExpectationsGate(rules, ask), FairlearnMetrics(ask)
-            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics)
+            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics, aside=aside)
         if out:
             _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)

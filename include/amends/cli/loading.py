@@ -15,12 +15,14 @@ from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Lock
+from threading import Lock, active_count
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
 
+from amends.adapters.expectations import unasked
 from amends.cli.sparing import by_name, put_off, roomy, unsearched, without
 from amends.errors import Unavailable
-from amends.ports import Ask, here
+from amends.ports import Ask, at_once, here
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -36,10 +38,12 @@ SPARABLE = ("sqlalchemy", "google", "psycopg2", "rich")
 """What they import where it is there: for sources and clouds that nobody here asks about, and for show."""
 SHARED = "pyarrow.compute"
 """What both sides need: loaded before they part, and so once."""
-UNUSED = tuple(
-    f"scipy.{name}" for name in ("stats", "special", "optimize", "interpolate", "ndimage", "integrate")
-)
-"""What they take functions of by name, and call none of."""
+UNUSED = (
+    "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize",
+    "scipy.sparse.csgraph", "scipy.sparse.linalg", "scipy.spatial", "scipy.special", "scipy.stats",
+    "sklearn.metrics.cluster", "sklearn.metrics.pairwise",
+)  # fmt: skip
+"""What they take functions of by name, and call none of; Great Expectations' own say themselves which."""
 
 
 @contextmanager
@@ -89,11 +93,33 @@ def _alone() -> bool:
     return threads.is_dir() and len(list(threads.iterdir())) == 1
 
 
+def aside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Start a function in a copy of this process, which has all it needs; give what waits for its answer.
+
+    Arrow's own threads may be there: idle, as now, they hold nothing, and a copy starts with new ones. Where
+    there are others, or no forking, the function is called at once.
+    """
+    if active_count() > 1 or sys.platform != "linux":
+        return at_once(function, *arguments)
+    context = get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, function, arguments), name="aside", daemon=True)
+    with catch_warnings(action="ignore", category=DeprecationWarning):  # Python 3.12 counts Arrow's threads
+        process.start()
+    theirs.close()
+    return partial(_received, ours)
+
+
 def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        with lock:
+    with lock:
+        with suppress(OSError):  # it is gone, as is told when its answer is waited for
             there.send((function, arguments))
-            answer, error = there.recv()
+        return _received(there)
+
+
+def _received(there: "Connection") -> Any:
+    try:
+        answer, error = there.recv()
     except (EOFError, OSError):
         raise Unavailable("a process that judges or draws was ended. Free memory and repeat.") from None
     if error:
@@ -101,9 +127,16 @@ def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *argum
     return answer
 
 
+def _answer(there: "Connection", function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    try:
+        there.send((function(*arguments), None))
+    except Exception as error:  # noqa: BLE001 - it is raised where it was asked
+        there.send((None, error))
+
+
 def _import(names: Sequence[str]) -> None:
     put_off()
-    spared, unused = (SPARABLE, UNUSED) if names == CHECK else ((), ())
+    spared, unused = (SPARABLE, (*UNUSED, *unasked())) if names == CHECK else ((), ())
     with suppress(Exception), without(*spared), by_name(*unused):
         for name in names:  # one that fails is imported again by whoever uses it, and says what is wrong
             import_module(name)
@@ -121,8 +154,9 @@ def _serve(mine: "Connection", theirs: "Connection", names: Sequence[str]) -> No
             question = mine.recv_bytes()
         except EOFError:
             return
-        try:
-            function, arguments = pickle.loads(question)  # noqa: S301 - from the process that started this one
-            mine.send((function(*arguments), None))
-        except Exception as error:  # noqa: BLE001 - it is raised where it was asked
-            mine.send((None, error))
+        _answer(mine, _called, [question])
+
+
+def _called(question: bytes) -> Any:
+    function, arguments = pickle.loads(question)  # noqa: S301 - from the process that started this one
+    return function(*arguments)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import LazyLoader
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
-PUT_OFF = frozenset({"altair", "jsonschema", "mistune", "numpy.f2py", "numpy.testing"})
+PUT_OFF = frozenset(
+    {"altair", "jsonschema", "mistune", "requests", "numpy.f2py", "numpy.polynomial", "numpy.testing"}
+)
 """Imported by numpy, scipy and the vendors, and used by nobody here: charts, schemas, Fortran, tests."""
 SLOTS = 70_000
 """Half a megabyte of frames: see :func:`roomy`."""
@@ -38,13 +40,12 @@ def unsearched() -> Iterator[None]:
 @contextmanager
 def without(*names: str) -> Iterator[None]:
     """Import what is imported here as if some packages, which it can do without, were not installed."""
-    absent = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    absent = _Absent(names)
+    sys.meta_path.insert(0, absent)
     try:
         yield
     finally:
-        for name in absent:
-            del sys.modules[name]
+        sys.meta_path.remove(absent)
 
 
 @contextmanager
@@ -59,6 +60,28 @@ def by_name(*names: str) -> Iterator[None]:
         yield
     finally:
         for name in stand_ins:
+            del sys.modules[name]
+
+
+@contextmanager
+def compiled(name: str, part: str) -> Iterator[None]:
+    """Import what is imported here as if a package held nothing but what one of its modules does.
+
+    Whoever imports the package afterwards gets it whole. Where it is there already, or not built so any more,
+    it is used as it is.
+    """
+    found = None if name in sys.modules else find_spec(name)
+    if found:
+        sys.modules[name] = module_from_spec(found)
+        try:
+            vars(sys.modules[name]).update(vars(import_module(f"{name}.{part}")))
+        except ImportError:
+            del sys.modules[name]
+    bare = sys.modules.get(name) if found else None
+    try:
+        yield
+    finally:
+        if bare:
             del sys.modules[name]
 
 
@@ -86,6 +109,19 @@ class _Named(ModuleType):
             return getattr(import_module(self.__name__), name)(*given, **named)
 
         return called
+
+
+class _Absent:
+    """Finds no module of some names, whoever else could."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        """Refuse a name, and leave all others to others. :raises ModuleNotFoundError: as for no package."""
+        del path, target
+        if name in self._names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 class _PutOff:

@@ -1,8 +1,8 @@
 """Two tables of rules: which playbooks a breach asks for, and by how much it is graver than usual."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from amends.domain.findings import Category
@@ -68,8 +68,9 @@ class SeverityRule:
 
 
 Row = TypeVar("Row", Rule, SeverityRule)
-Speakers: TypeAlias = Sequence[tuple[Mapping[str, bool], Row]]
-"""Combinations of facts, each with the row that speaks first under it."""
+Facts: TypeAlias = Mapping[str, bool]
+Speaker: TypeAlias = tuple[Facts, Row]
+"""Facts, and the row that speaks first under them."""
 
 
 def read_rules(
@@ -89,7 +90,7 @@ def read_rules(
         for one, other in _doubles(mine):
             if one.run != other.run:
                 raise _contradiction(where, one.name, other.name)
-        speakers = _speakers(mine, "bad_data")
+        speakers = list(_speakers(mine, ["bad_data"]))
         _refuse_unreachable(mine, speakers, where)
         _refuse_fitting_bad_data(speakers, where)
     return found
@@ -103,7 +104,7 @@ def read_severity_rules(document: Mapping[str, Any], where: str) -> tuple[Severi
     for one, other in _doubles(found):
         if one.steps != other.steps:
             raise _contradiction(where, one.name, other.name)
-    _refuse_unreachable(found, _speakers(found), where)
+    _refuse_unreachable(found, list(_speakers(found)), where)
     return found
 
 
@@ -172,7 +173,7 @@ def _contradiction(where: str, one: str, other: str) -> PolicyError:
     )
 
 
-def _refuse_unreachable(mine: Sequence[Row], speakers: Speakers[Row], where: str) -> None:
+def _refuse_unreachable(mine: Sequence[Row], speakers: Sequence[Speaker[Row]], where: str) -> None:
     """Refuse rows that speak first under no combination of facts that can be."""
     fired = {speaker.name for _, speaker in speakers}
     for i, rule in enumerate(mine):
@@ -187,7 +188,7 @@ def _refuse_unreachable(mine: Sequence[Row], speakers: Speakers[Row], where: str
         raise PolicyError(f"{where}: rule {rule.name!r} can never fire after {named}. Reorder or drop one.")
 
 
-def _refuse_fitting_bad_data(speakers: Speakers[Rule], where: str) -> None:
+def _refuse_fitting_bad_data(speakers: Sequence[Speaker[Rule]], where: str) -> None:
     for facts, rule in speakers:
         wrong = [playbook for playbook in rule.run if playbook in FITTING]
         if facts["bad_data"] and wrong:
@@ -197,22 +198,31 @@ def _refuse_fitting_bad_data(speakers: Speakers[Rule], where: str) -> None:
             )
 
 
-def _speakers(mine: Sequence[Row], *more: str) -> Speakers[Row]:
-    """The first row that fits, for each combination of facts that can be."""
-    names = _facts_that_matter({name for rule in mine for name in rule.when} | set(more))
-    found = []
-    for values in product([True, False], repeat=len(names)):
-        facts = dict(zip(names, values, strict=True))
-        if any(one.items() <= facts.items() for one in IMPOSSIBLE):
-            continue
-        found.append((facts, next(rule for rule in mine if not rule.missing(facts))))
-    return found
+def _speakers(
+    mine: Sequence[Row], asked: Sequence[str] = (), known: Facts = MappingProxyType({})
+) -> Iterator[Speaker[Row]]:
+    """Walk through all that can be: the row that speaks first, and the facts that decide that it does.
+
+    :param asked: facts that are to be among them in any case.
+    """
+    if not _possible(known):
+        return
+    row: Row = next(
+        one for one in mine if all(known.get(name, said) == said for name, said in one.when.items())
+    )
+    left = next((name for name in (*row.when, *asked) if name not in known), None)
+    if left is None:
+        yield known, row
+        return
+    for value in (True, False):
+        yield from _speakers(mine, asked, {**known, left: value})
 
 
-def _facts_that_matter(asked: set[str]) -> list[str]:
-    """What rows ask about, and whatever could exclude it."""
-    while True:
-        linked = {name for one in IMPOSSIBLE if asked & set(one) for name in one}
-        if linked <= asked:
-            return sorted(asked)
-        asked |= linked
+def _possible(known: Facts) -> bool:
+    """Whether other facts can be such that none exclude each other."""
+    if any(one.items() <= known.items() for one in IMPOSSIBLE):
+        return False
+    left = next(
+        (name for one in IMPOSSIBLE if one.keys() & known.keys() for name in one if name not in known), None
+    )
+    return left is None or any(_possible({**known, left: value}) for value in (True, False))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from amends.measures.arrow import relabelled
 from amends.measures.personal import HINTS, NAMES, ODDS, PATTERNS, personal_data
-from amends.measures.profiles import CategoricalProfile
+from amends.measures.profiles import SLICE, CategoricalProfile
 from amends.measures.proportions import newcombe, wilson
 
 _FORMS = "|".join(f"(?:(?:^|[^{p.before[1:]})(?:{p.shape})(?:$|[^\\w-]))" for p in PATTERNS)
@@ -32,7 +32,7 @@ class LeakProfile:
     @classmethod
     def of(cls, texts: pa.Array) -> "LeakProfile":
         """Search every text that is there."""
-        suspects = texts.filter(pc.match_substring_regex(texts, HINTS))
+        suspects = _hinted(texts)
         suspects = suspects.filter(pc.match_substring_regex(suspects, _FORMS))
         seen = Counter(item for text in suspects.to_pylist() for item in personal_data(text).items())
         found, refuted = (
@@ -91,6 +91,20 @@ class LeakProfile:
     def from_document(cls, document: Mapping[str, Any]) -> "LeakProfile":
         """Rebuild a profile from :meth:`document`."""
         return cls(document["values"], dict(document["found"]), dict(document["refuted"]))
+
+
+def _hinted(texts: pa.Array) -> pa.Array:
+    """Texts that may have personal data: looked at one by one only where SLICE of them have a hint."""
+    parts = [texts.slice(at, SLICE) for at in range(0, len(texts), SLICE)]
+    found = [part.filter(pc.match_substring_regex(part, HINTS)) for part in parts if _hints(part)]
+    return pa.concat_arrays(found) if found else texts.slice(0, 0)
+
+
+def _hints(texts: pa.Array) -> bool:
+    """Whether the texts, a line each, have a hint of personal data; no hint goes over a line's end."""
+    lines = texts.drop_null().cast(pa.large_string())
+    page = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), pa.scalar("\n", lines.type))
+    return bool(pc.match_substring_regex(page, HINTS)[0].as_py())
 
 
 def masked(name: str) -> str:

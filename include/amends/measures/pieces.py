@@ -55,13 +55,19 @@ class Piece:
 
 
 def _readable(name: str, column: pa.Array) -> pa.Array:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    levels = pa.types.is_dictionary(column.type)
+    kind = column.type.value_type if levels else column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         try:
-            column.validate(full=True)
+            for part in _parts(column):
+                (part.dictionary if levels else part).validate(full=True)
         except pa.ArrowInvalid:
             raise DataError(f"column {name!r} holds text that is not UTF-8. Write it as UTF-8.") from None
     return column
+
+
+def _parts(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
 
 
 def pieces(spec: ModelSpec, batches: Iterable[Rows], *, reference: bool) -> Iterator[Piece]:

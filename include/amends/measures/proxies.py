@@ -149,7 +149,7 @@ def evidence(tables: Sequence[Counts], codes: Sequence[Counts], blocks: Counts) 
     for table, cells in zip(tables, codes, strict=True):
         fitted = np.stack([table[1::2].sum(axis=0), table[0::2].sum(axis=0)]) + SMOOTH
         shares = fitted / fitted.sum(axis=1, keepdims=True)
-        odds += np.log(shares[:, :, 1] / shares[:, :, 0])[half, cells]
+        odds += np.log(shares[:, :, 1] / shares[:, :, 0]).ravel().take(half * len(table[0]) + cells)
     return odds
 
 

@@ -15,6 +15,7 @@ from amends.measures.quality_joins import join_checks
 from amends.measures.quality_pairs import swapped_checks
 from amends.measures.quality_placeholders import placeholder_checks
 from amends.measures.quality_record import Check, Limits, at_most, surely_varied
+from amends.measures.quality_repeats import repeat_checks
 from amends.measures.quality_schema import schema_checks
 from amends.measures.quality_shapes import shape_checks
 from amends.measures.quality_volume import is_even, volume_checks
@@ -35,6 +36,7 @@ def quality_checks(
         *schema_checks(spec, *both),
         *_nulls(spec, *both, limits),
         *_rows(spec, *both, limits),
+        *repeat_checks(spec, *both, limits),
         *volume_checks(*both, limits),
         *time_checks(spec, *both),
         *decision_checks(spec, *both, limits),

@@ -11,13 +11,13 @@ Limits: TypeAlias = Mapping[str, float]
 """Numbers of the policy by name."""
 
 LIMITS = (
-    "capped_share", "clock_turned", "decision_mismatch", "duplicate_id_share", "early_stop_hours",
-    "far_out_of_range_share", "fraction_share", "label_gap_rest", "link_kept", "link_strong",
-    "null_burst", "null_burst_rows", "null_increase", "null_increase_from_none", "placeholder_gap",
-    "placeholder_share", "range_margin", "recoded_level_share", "repeated_value_share",
-    "required_null_share", "rounded_share", "unit_factor", "unit_factor_known", "unit_misfit",
-    "unit_mixture_share", "unit_moved", "unknown_class_share", "unreadable_share", "unseen_level_share",
-    "volume_gap_share", "volume_ratio_high", "volume_ratio_low",
+    "capped_share", "clock_turned", "decision_mismatch", "duplicate_id_share", "duplicate_row_share",
+    "early_stop_hours", "far_out_of_range_share", "fraction_share", "label_gap_rest", "link_kept",
+    "link_strong", "null_burst", "null_burst_rows", "null_increase", "null_increase_from_none",
+    "placeholder_gap", "placeholder_share", "range_margin", "recoded_level_share",
+    "repeated_value_share", "required_null_share", "rounded_share", "unit_factor", "unit_factor_known",
+    "unit_misfit", "unit_mixture_share", "unit_moved", "unknown_class_share", "unreadable_share",
+    "unseen_level_share", "volume_gap_share", "volume_ratio_high", "volume_ratio_low",
 )  # fmt: skip
 """The numbers that the checks ask the policy for, there under ``quality.``"""
 

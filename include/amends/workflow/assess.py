@@ -13,7 +13,7 @@ from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.digests import WindowDigest, require_comparable
-from amends.ports import FairnessMetrics, QualityGate
+from amends.ports import Aside, FairnessMetrics, QualityGate, at_once
 from amends.workflow.judge_attribution import judge_attribution
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
@@ -28,28 +28,30 @@ from amends.workflow.judge_service import judge_service
 def assess(
     spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest,
     *, quality: QualityGate, fairness: FairnessMetrics, further: Sequence[Finding] = (),
+    aside: Aside = at_once,
 ) -> Assessment:  # fmt: skip
     """Make every finding on a window and the call that the policy makes on them.
 
     The spec's ``policy`` section is applied to the policy first.
 
     :param further: findings that need more than digests, such as those of the versions themselves.
+    :param aside: starts what no other finding is needed for.
     :raises DataError: the digests are not of this spec, or not on one grid.
     """
     policy = policy.overridden(spec.policy, f"model {spec.name!r}")
     require_comparable(spec, reference, current)
     pair = (spec, policy, reference, current)
+    apart = aside(_apart, *pair)
     with ThreadPoolExecutor(1) as outside:  # both vendors may answer from another process: nobody waits idly
         gate = outside.submit(quality.check, spec, reference, current)
         gaps = outside.submit(judge_fairness, *pair, fairness)
-        performance, leaks, service = judge_performance(*pair), judge_leaks(*pair), judge_service(*pair)
-        summaries = _summary(reference), _summary(current)
         believed = tuple(gate.result())
         broken = _broken(believed)
         drift = judge_drift(*pair, broken)
         moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
         attribution = judge_attribution(*pair, broken)
         proxies = judge_proxies(*pair, broken=broken, drifted=moved)
+        (performance, leaks, service), summaries = apart()
         findings = (
             *believed, *drift, *attribution, *further, *performance, *gaps.result(), *leaks, *proxies,
             *service,
@@ -74,6 +76,14 @@ def assess(
         incident=decide(findings, importance=spec.importance, policy=policy, situation=situation),
         details=_beside(spec, policy, findings, situation),
     )
+
+
+def _apart(
+    *pair: *tuple[ModelSpec, Policy, WindowDigest, WindowDigest],
+) -> tuple[tuple[list[Finding], ...], tuple[WindowSummary, WindowSummary]]:
+    """The findings that rest on no other finding, and both windows in short."""
+    found = judge_performance(*pair), judge_leaks(*pair), judge_service(*pair)
+    return found, (_summary(pair[2]), _summary(pair[3]))
 
 
 def _beside(
