@@ -12,7 +12,7 @@ from amends.adapters.files import load_policy
 from amends.domain.findings import Category, Finding
 from amends.domain.spec import ModelSpec
 from amends.measures.digesting import digest_batches
-from amends.workflow.judge_attribution import judge_attribution
+from amends.workflow.judge_attribution import disbelieved, judge_attribution
 from samples import with_inputs
 
 POLICY = load_policy()
@@ -58,6 +58,7 @@ def judged(
     batches = [[pa.RecordBatch.from_pandas(one, preserve_index=False)] for one in (before, now)]
     reference = digest_batches(model, batches[0])
     current = digest_batches(model, batches[1], reference.grid)
-    (found,) = judge_attribution(model, POLICY, reference, current, broken or {})
+    found = judge_attribution(model, POLICY, reference, current)
+    (found,) = disbelieved(model, POLICY, found, broken or {})
     assert (found.category, found.metric) == (Category.ATTRIBUTION_SHIFT, "attribution_ndcg")
     return found

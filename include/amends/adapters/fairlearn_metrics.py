@@ -8,8 +8,12 @@ from amends.ports import Ask, here
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
+
+    Ints = npt.NDArray[np.int64]
 
 PENDING = -1
 """Label of rows whose outcome has not arrived."""
@@ -20,7 +24,6 @@ BASES = {
     "precision": "selected",
 }
 """Rate and the column of the rows that it rests on."""
-PART = "(rate)"
 
 
 class FairlearnMetrics:
@@ -44,46 +47,41 @@ class FairlearnMetrics:
 
 def rates(counted: "pa.Table", groups: list[str]) -> "pa.Table":
     """Let Fairlearn compute the rates. :raises DataError: the table would make it fail open."""
+    import pandas as pd
     import pyarrow as pa
+    from fairlearn.metrics import MetricFrame
 
     table: pd.DataFrame = counted.to_pandas()
     _refuse_open_failure(table, groups)
-    parts = _parts(table[table["count"] > 0])
-    frame = _shares(parts, groups)
-    for rate, base in BASES.items():
-        counts = parts[rate].groupby(groups)["count"].sum()
-        frame[base] = counts.reindex(frame.index).fillna(0).astype("int64")
-        frame[rate] = frame[rate].where(frame[base] > 0) if rate in frame else float("nan")
-    return pa.Table.from_pandas(frame[[*BASES, *BASES.values()]].reset_index(), preserve_index=False)
-
-
-def _parts(table: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
-    """The rows that each rate rests on, and in ``answer`` what it is the share of."""
-    label, decision = table["label"], table["predicted_label"]
-    return {
-        "selection_rate": table.assign(answer=decision),
-        "true_positive_rate": table.assign(answer=decision)[label == 1],
-        "false_positive_rate": table.assign(answer=decision)[label == 0],
-        "precision": table.assign(answer=label)[(label != PENDING) & (decision == 1)],
-    }
-
-
-def _shares(parts: "dict[str, pd.DataFrame]", groups: list[str]) -> "pd.DataFrame":
-    """Every rate is a selection rate among the rows that it rests on: one pass of Fairlearn makes all."""
-    import pandas as pd
-    from fairlearn.metrics import MetricFrame, selection_rate
-
-    stacked = pd.concat([rows.assign(**{PART: name}) for name, rows in parts.items()], ignore_index=True)
+    table = table[table["count"] > 0]
     by_group: pd.Series = MetricFrame(
-        metrics=selection_rate,
-        y_true=stacked["answer"],
-        y_pred=stacked["answer"],
-        sensitive_features=stacked[[PART, *groups]],
-        sample_params={"sample_weight": stacked["count"]},
-    ).by_group
-    frame: pd.DataFrame = by_group.astype(float).unstack(PART)  # noqa: PD010 - its index says it
-    known = set(parts["selection_rate"][groups].itertuples(index=False, name=None))
-    return frame[[(key if len(groups) > 1 else (key,)) in known for key in frame.index]]
+        metrics=_measured,
+        y_true=table["label"],
+        y_pred=table["predicted_label"],
+        sensitive_features=table[groups],
+        sample_params={"sample_weight": table["count"]},
+    ).by_group.dropna()
+    frame = pd.DataFrame(by_group.tolist(), index=by_group.index)
+    return pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
+
+
+def _measured(y_true: "Ints", y_pred: "Ints", sample_weight: "Ints") -> dict[str, float | int]:
+    """Every rate of one group, and its base: each is the selection rate among the rows that it rests on."""
+    from fairlearn.metrics import selection_rate
+
+    parts = {
+        "selection_rate": (y_pred, sample_weight > 0),
+        "true_positive_rate": (y_pred, y_true == 1),
+        "false_positive_rate": (y_pred, y_true == 0),
+        "precision": (y_true, (y_true != PENDING) & (y_pred == 1)),
+    }
+    found: dict[str, float | int] = {}
+    for rate, (answer, rows) in parts.items():
+        answers, counts = answer[rows], sample_weight[rows]
+        known = len(counts) > 0
+        found[rate] = selection_rate(answers, answers, sample_weight=counts) if known else float("nan")
+        found[BASES[rate]] = int(counts.sum())
+    return found
 
 
 def _refuse_open_failure(table: "pd.DataFrame", attributes: "Sequence[str]") -> None:

@@ -22,6 +22,7 @@ from warnings import catch_warnings
 from amends.adapters.expectations import unasked
 from amends.cli.sparing import by_name, put_off, roomy, unsearched, without
 from amends.errors import Unavailable
+from amends.measures.memory import give_back
 from amends.ports import Ask, at_once, here
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def aside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments), name="aside", daemon=True)
+    give_back()  # what is free here would be filled there, and so copied
+    gc.freeze()
     with catch_warnings(action="ignore", category=DeprecationWarning):  # Python 3.12 counts Arrow's threads
         process.start()
     theirs.close()

@@ -14,7 +14,7 @@ from amends.domain.policy import Policy
 from amends.domain.spec import ModelSpec
 from amends.measures.digests import WindowDigest, require_comparable
 from amends.ports import Aside, FairnessMetrics, QualityGate, at_once
-from amends.workflow.judge_attribution import judge_attribution
+from amends.workflow.judge_attribution import disbelieved, judge_attribution
 from amends.workflow.judge_drift import judge_drift
 from amends.workflow.judge_fairness import judge_fairness
 from amends.workflow.judge_labels import judge_labels
@@ -49,12 +49,11 @@ def assess(
         broken = _broken(believed)
         drift = judge_drift(*pair, broken)
         moved = {str(one.column) for one in drift if one.is_breach and one.category is Category.DATA_DRIFT}
-        attribution = judge_attribution(*pair, broken)
         proxies = judge_proxies(*pair, broken=broken, drifted=moved)
-        (performance, leaks, service), summaries = apart()
+        (performance, leaks, service, attribution), summaries = apart()
         findings = (
-            *believed, *drift, *attribution, *further, *performance, *gaps.result(), *leaks, *proxies,
-            *service,
+            *believed, *drift, *disbelieved(spec, policy, attribution, broken), *further, *performance,
+            *gaps.result(), *leaks, *proxies, *service,
         )  # fmt: skip
     if spec.task == "binary_classification" and _as_before(policy, reference, current, findings):
         findings = (*findings, *judge_labels(*pair))
@@ -81,8 +80,8 @@ def assess(
 def _apart(
     *pair: *tuple[ModelSpec, Policy, WindowDigest, WindowDigest],
 ) -> tuple[tuple[list[Finding], ...], tuple[WindowSummary, WindowSummary]]:
-    """The findings that rest on no other finding, and both windows in short."""
-    found = judge_performance(*pair), judge_leaks(*pair), judge_service(*pair)
+    """The findings that wait for no other finding, and both windows in short."""
+    found = judge_performance(*pair), judge_leaks(*pair), judge_service(*pair), judge_attribution(*pair)
     return found, (_summary(pair[2]), _summary(pair[3]))
 
 

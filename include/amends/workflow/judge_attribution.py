@@ -27,18 +27,10 @@ MOST_LOST = 0.5
 
 
 def judge_attribution(
-    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest,
-    broken: Mapping[str, str],
-) -> list[Finding]:  # fmt: skip
-    """Judge what the scores follow: a breach where all of the rank agreement's interval is under the limit.
-
-    :param broken: columns that the quality gate does not believe: scores that follow them are no news.
-    """
+    spec: ModelSpec, policy: Policy, reference: WindowDigest, current: WindowDigest
+) -> list[Finding]:
+    """Judge what the scores follow: a breach where the rank agreement's whole interval is under the limit."""
     inputs, score = tuple(dict.fromkeys(spec.columns.features)), spec.columns.score
-    unbelieved = next((name for name in (*inputs, score) if name in broken), None)
-    if unbelieved:
-        reason = f"{unbelieved} is not believed ({broken[unbelieved]}), so what scores follow is not judged"
-        return [_blind(policy, Verdict.INCONCLUSIVE, reason)]
     if len(inputs) < 2:  # noqa: PLR2004 - one input has one rank
         return [_blind(policy, Verdict.NO_DATA, "fewer than two inputs: ranks cannot change")]
     found = agreement(reference.sample, current.sample, inputs, score)
@@ -49,6 +41,21 @@ def judge_attribution(
     if unjudged:
         return [_blind(policy, Verdict.INCONCLUSIVE, unjudged, found.rows)]
     return [_judged(policy, found)]
+
+
+def disbelieved(
+    spec: ModelSpec, policy: Policy, found: list[Finding], broken: Mapping[str, str]
+) -> list[Finding]:
+    """The findings of :func:`judge_attribution`, or that nothing is judged: scores follow what is broken.
+
+    :param broken: columns that the quality gate does not believe, and by which check.
+    """
+    asked = (*spec.columns.features, spec.columns.score)
+    unbelieved = next((name for name in asked if name in broken), None)
+    if unbelieved is None:
+        return found
+    reason = f"{unbelieved} is not believed ({broken[unbelieved]}), so what scores follow is not judged"
+    return [_blind(policy, Verdict.INCONCLUSIVE, reason)]
 
 
 def judge_versions_attribution(
