@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,20 @@ def main() -> None:
     """Run `amends`; every failure is one line on stderr and an exit code."""
     code = run(sys.argv[1:])
     gc.freeze()  # what is let go of now is not searched for garbage: most of a second after a check
+    if sys.argv[1:2] == ["check"]:
+        _end(code)
     sys.exit(code)
+
+
+def _end(code: int) -> None:
+    """End at once: the system takes back what is held faster than it is taken down piece by piece.
+
+    Nothing waits for the end of a check. Where what was printed cannot be written, nothing is done.
+    """
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """How far the scores of a sample follow one input: the share of their order that its bins explain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ ROUNDS = 10
 MOVED = 0.01
 """An input is weighed back where chance moves it as much in one window of a hundred."""
 
+Code: TypeAlias = Callable[[pa.ChunkedArray], Counts]
 Bins: TypeAlias = tuple[Counts, Counts, int]
 """Bin of each row of the reference, of the current window, and how many bins there are."""
 
@@ -153,31 +154,44 @@ def _places(score: Floats, weight: Floats) -> Floats:
 
 
 def binned(before: pa.ChunkedArray, now: pa.ChunkedArray) -> Bins:
-    """Cut numbers at the reference's quantiles, levels at its commonest; what is missing is one more bin."""
-    codes, width = (_sliced if pa.types.is_floating(before.type) else _levelled)(before, now)
-    return codes[0].astype(np.int64), codes[1].astype(np.int64), width
+    """The bin of each row of both windows by :func:`cut`, and how many bins there are."""
+    code, width = cut(before)
+    return code(before), code(now), width
 
 
-def _sliced(before: pa.ChunkedArray, now: pa.ChunkedArray) -> tuple[list[Counts], int]:
-    numbers = [one.to_numpy() for one in (before, now)]
-    known = [np.abs(one) <= LARGEST for one in numbers]
+def cut(before: pa.ChunkedArray) -> tuple[Code, int]:
+    """Cut numbers at the reference's quantiles, levels at its commonest; what is missing is one more bin.
+
+    :returns: what gives the bins of a column's rows, and how many bins there are.
+    """
+    return (_sliced if pa.types.is_floating(before.type) else _levelled)(before)
+
+
+def _sliced(before: pa.ChunkedArray) -> tuple[Code, int]:
+    known = _known(before.to_numpy())
     inner = np.linspace(0, 1, SLICES + 1)[1:-1]
-    edges = np.unique(np.quantile(numbers[0][known[0]], inner)) if known[0].any() else np.zeros(0)
+    edges = np.unique(np.quantile(known, inner)) if len(known) else np.zeros(0)
     last = len(edges) + 1
-    codes = [
-        np.where(there, np.searchsorted(edges, one, side="left"), last)
-        for one, there in zip(numbers, known, strict=True)
-    ]
-    return codes, last + 1
+
+    def code(column: pa.ChunkedArray) -> Counts:
+        numbers = column.to_numpy()
+        return np.where(np.abs(numbers) <= LARGEST, np.searchsorted(edges, numbers, side="left"), last)
+
+    return code, last + 1
 
 
-def _levelled(before: pa.ChunkedArray, now: pa.ChunkedArray) -> tuple[list[Counts], int]:
+def _known(numbers: Floats) -> Floats:
+    return numbers[np.abs(numbers) <= LARGEST]
+
+
+def _levelled(before: pa.ChunkedArray) -> tuple[Code, int]:
     counted = pc.value_counts(before.drop_null()).to_pylist()
     common = sorted(counted, key=lambda one: (-one["counts"], one["values"]))[:MOST_LEVELS]
     known = pa.array([one["values"] for one in common], pa.string())
     rest, last = len(known), len(known) + 1
-    codes = [
-        np.where(one.is_null(), last, pc.index_in(one, value_set=known).fill_null(rest))
-        for one in (before, now)
-    ]
-    return codes, last + 1
+
+    def code(column: pa.ChunkedArray) -> Counts:
+        found = pc.index_in(column, value_set=known).fill_null(rest).to_numpy()
+        return np.where(np.asarray(column.is_null()), last, found).astype(np.int64)
+
+    return code, last + 1

@@ -10,24 +10,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from amends.domain.spec import ModelSpec
 from amends.errors import DataError
-from amends.measures.arrow import Counts, Floats, as_floats, as_levels, as_moments, as_texts, ends_of
-from amends.measures.calendar import POSITIVES, Calendar, Hours
+from amends.measures.arrow import Floats, as_floats, as_levels, as_texts
+from amends.measures.calendar import POSITIVES, Calendar
 from amends.measures.counting import (
     PENDING,
     POSITIVE,
     Grouped,
-    Key,
-    added,
     cells_of,
     histograms,
     outcomes,
@@ -41,12 +38,13 @@ from amends.measures.digests import (
     numeric_columns,
     scanned_columns,
 )
-from amends.measures.identities import IdTally, Keys, hashed, present
+from amends.measures.identities import IdTally, present
 from amends.measures.leaks import LeakProfile, mask_levels
 from amends.measures.memory import give_back
+from amends.measures.piece_counts import Column, Groups, Joint, identified, keyed, numbers_of, plain, timed
 from amends.measures.pieces import Piece, Rows, pieces
-from amends.measures.profiles import SLICE, CategoricalProfile, NumericTally, bounded
-from amends.measures.sample import KEY, Sample, SampleTally, row_keys
+from amends.measures.profiles import SLICE, NumericTally, bounded
+from amends.measures.sample import KEY, Sample, SampleTally
 from amends.measures.sums import sums_by_group
 
 THREADS = 2
@@ -93,46 +91,6 @@ def _in_turn(jobs: list[Job]) -> list[Any]:
     return [job() for job in jobs]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Joint:
-    """What columns of a piece are needed together, and the rows that the sample takes."""
-
-    nulls: dict[str, pa.BooleanArray]
-    leaks: dict[str, LeakProfile]
-    hours: Hours
-    levels: dict[str, pa.DictionaryArray]
-    numbers: dict[str, Floats]
-    keys: Keys
-    drawn: Counts
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Column:
-    """What is kept of one column of a piece beside what its tally took."""
-
-    nulls: int
-    hourly: Counts | None = None
-    drawn: Any = None
-    levels: CategoricalProfile | None = None
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Groups:
-    """Counts and sums by group, and scores by version."""
-
-    table: dict[Key, int]
-    sums: dict[Key, Floats]
-    scores: dict[str, Counts]
-    positives: Counts
-
-    def plus(self, other: "_Groups") -> "_Groups":
-        """Those of both: of other rows of the same piece."""
-        return _Groups(
-            table=added(self.table, other.table), sums=added(self.sums, other.sums),
-            scores=added(self.scores, other.scores), positives=self.positives + other.positives,
-        )  # fmt: skip
-
-
 class _Reading:
     """The tallies of a window while its rows are read."""
 
@@ -160,7 +118,7 @@ class _Reading:
         jobs += [partial(self._leaks, piece, joint, name) for name in scanned]
         groups, *rest = run([*jobs, *self._columns(piece, joint, early)])
         leaks = dict(zip(scanned, rest, strict=False))
-        found: dict[str, _Column] = dict(zip(early, rest[len(scanned) :], strict=True))
+        found: dict[str, Column] = dict(zip(early, rest[len(scanned) :], strict=True))
         joint.levels.clear()  # what was read jointly is needed no more
         joint.numbers.clear()
         late = [name for name in c.all if name not in found]
@@ -189,19 +147,22 @@ class _Reading:
             duplicate_ids=self._ids.repeats(), sample=self._sample.sample(),
         )  # fmt: skip
 
-    def _joint(self, piece: Piece, run: Run) -> tuple[_Joint, list[str | None]]:
+    def _joint(self, piece: Piece, run: Run) -> tuple[Joint, list[str | None]]:
         c = self._spec.columns
         named = [name for name in self._named.values() if name]
         numeric = [c.score, *((c.label, c.predicted_label) if self._regression else ())]
-        jobs: list[Job] = [partial(_identified, piece, c.id), partial(_timed, piece, c.timestamp)]
+        jobs: list[Job] = [partial(identified, piece, c.id), partial(timed, piece, c.timestamp)]
         jobs += [partial(self._levels, piece, name) for name in named]
-        jobs += [partial(_numbers, piece, name) for name in numeric]
+        jobs += [partial(numbers_of, piece, name) for name in numeric]
         (unnamed, hashes, leaks), (moments, hours, ends), *rest = run(jobs)
         numbers = dict(zip(numeric, rest[len(named) :], strict=True))
         self._ids.add(present(hashes, unnamed))
-        keys = row_keys(hashes, moments, numbers[c.score])
+        parts = [slice(at, at + SLICE) for at in range(0, piece.rows, SLICE)]
+        keys = np.concatenate(
+            run([partial(keyed, hashes, moments, numbers[c.score], part) for part in parts])
+        )
         drawn = self._sample.drawn(keys)
-        joint = _Joint(
+        joint = Joint(
             nulls={c.id: unnamed, c.timestamp: moments.is_null()}, leaks={c.id: leaks}, hours=hours,
             levels=dict(zip(named, rest, strict=False)), numbers=numbers, keys=keys[drawn], drawn=drawn,
         )  # fmt: skip
@@ -211,15 +172,15 @@ class _Reading:
         levels = as_levels(piece.column(name))
         return mask_levels(levels) if name in self._categorical else levels
 
-    def _leaks(self, piece: Piece, joint: _Joint, name: str) -> LeakProfile:
+    def _leaks(self, piece: Piece, joint: Joint, name: str) -> LeakProfile:
         return joint.leaks.get(name) or LeakProfile.of(as_texts(piece.column(name)))
 
-    def _groups(self, joint: _Joint, rows: int) -> _Groups:
+    def _groups(self, joint: Joint, rows: int) -> Groups:
         groups = {name: Grouped.of(levels) for name, levels in joint.levels.items()}
         parts = (slice(at, at + SLICE) for at in range(0, rows, SLICE))
-        return reduce(_Groups.plus, (self._grouped(joint, groups, part) for part in parts))
+        return reduce(Groups.plus, (self._grouped(joint, groups, part) for part in parts))
 
-    def _grouped(self, joint: _Joint, groups: dict[str, Grouped], rows: slice) -> _Groups:
+    def _grouped(self, joint: Joint, groups: dict[str, Grouped], rows: slice) -> Groups:
         c = self._spec.columns
         score, hours = joint.numbers[c.score][rows], joint.hours.part(rows)
         few = [groups[name].part(rows) if name else None for name in self._named.values()]
@@ -237,27 +198,27 @@ class _Reading:
             summed = bounded(score)
             terms = [summed, np.square(summed)]
         version = groups[c.model_version].part(rows) if c.model_version else None
-        return _Groups(
+        return Groups(
             table=cells.table(), sums=sums_by_group(cells, terms),
             scores=histograms(version, outcome, score), positives=hours.flagged(outcome == POSITIVE),
         )  # fmt: skip
 
-    def _columns(self, piece: Piece, joint: _Joint, names: list[str]) -> list[Job]:
+    def _columns(self, piece: Piece, joint: Joint, names: list[str]) -> list[Job]:
         return [partial(self._column, piece, joint, name) for name in names]
 
-    def _column(self, piece: Piece, joint: _Joint, name: str) -> _Column:
+    def _column(self, piece: Piece, joint: Joint, name: str) -> Column:
         """Count one column; the sample keeps one that is read as numbers and as levels as numbers."""
         if name not in self._numeric:
             if name in self._categorical or name in joint.levels:
                 return self._as_levels(piece, joint, name)
-            return _plain(joint, joint.nulls[name] if name in joint.nulls else piece.column(name).is_null())
+            return plain(joint, joint.nulls[name] if name in joint.nulls else piece.column(name).is_null())
         found = self._as_numbers(piece, joint, name)
         if name in self._categorical:
             levelled = self._as_levels(piece, joint, name)
             found = replace(found, nulls=levelled.nulls, levels=levelled.levels)
         return found
 
-    def _as_numbers(self, piece: Piece, joint: _Joint, name: str) -> _Column:
+    def _as_numbers(self, piece: Piece, joint: Joint, name: str) -> Column:
         nulls, at, hourly, drawn = 0, 0, None, list[Floats]()
         for part in piece.slices(name):
             numbers, unreadable = as_floats(part)
@@ -271,38 +232,10 @@ class _Reading:
             low, high = np.searchsorted(joint.drawn, (rows.start, rows.stop))
             drawn.append(numbers[joint.drawn[low:high] - at])
             at = rows.stop
-        return _Column(nulls=nulls, hourly=hourly, drawn=np.concatenate(drawn))
+        return Column(nulls=nulls, hourly=hourly, drawn=np.concatenate(drawn))
 
-    def _as_levels(self, piece: Piece, joint: _Joint, name: str) -> _Column:
+    def _as_levels(self, piece: Piece, joint: Joint, name: str) -> Column:
         levels = joint.levels[name] if name in joint.levels else self._levels(piece, name)
         drawn = levels.take(pa.array(joint.drawn)).cast(pa.string())
         profile = profile_levels(levels) if name in self._categorical else None
-        return replace(_plain(joint, levels.is_null()), drawn=drawn, levels=profile)
-
-
-def _numbers(piece: Piece, name: str) -> Floats:
-    return np.concatenate([as_floats(part)[0] for part in piece.slices(name)])
-
-
-def _identified(piece: Piece, name: str) -> tuple[pa.BooleanArray, Keys, LeakProfile]:
-    """Where there is no id, what the ids hash to, and the personal data in them."""
-    nulls, hashes, leaks = list[pa.Array](), list[Keys](), list[LeakProfile]()
-    for part in piece.slices(name):
-        texts = as_texts(part)
-        nulls.append(texts.is_null())
-        hashes.append(hashed(texts))
-        leaks.append(LeakProfile.of(texts))
-    return pa.concat_arrays(nulls), np.concatenate(hashes), reduce(LeakProfile.merge, leaks)
-
-
-def _timed(piece: Piece, name: str) -> tuple[pa.Array, Hours, list[str | None]]:
-    moments = as_moments(piece.column(name), name)
-    ends = ends_of(moments)
-    spoken = [end.isoformat() for end in ends] if ends else [None, None]
-    return moments, Hours.of(moments), [*spoken]
-
-
-def _plain(joint: _Joint, empty: pa.BooleanArray | pa.ChunkedArray) -> _Column:
-    """Nulls of a column of which nothing else is kept: how many, and by hour."""
-    nulls = int(pc.sum(empty).as_py() or 0)
-    return _Column(nulls=nulls, hourly=joint.hours.flagged(np.asarray(empty)) if nulls else None)
+        return replace(plain(joint, levels.is_null()), drawn=drawn, levels=profile)

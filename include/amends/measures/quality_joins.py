@@ -1,14 +1,15 @@
 """A check for columns whose values are the old ones but stand in other rows: a join by a wrong key."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import combinations
-from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
 from amends.measures.arrow import Counts
-from amends.measures.association import binned
+from amends.measures.association import cut
 from amends.measures.digests import WindowDigest
 from amends.measures.drift import categorical_shift, numeric_shift
 from amends.measures.quality_record import Check, Limits, at_most
@@ -67,22 +68,27 @@ def _is_steady(name: str, reference: WindowDigest, current: WindowDigest) -> boo
     return categorical_shift(reference.categorical[name], current.categorical[name]).psi <= STEADY
 
 
-Cells: TypeAlias = tuple[Counts, Counts, int]
-"""A column's bins in the reference and in the window, and how many there are."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Cells:
+    """A column's bins: how many, each row's in the reference, and what each row's in the window are."""
+
+    width: int
+    before: Counts
+    now: Callable[[], Counts]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Links:
     """How closely inputs go together by pairs: measured in the reference, and in the window where asked."""
 
-    cells: Mapping[str, Cells]
+    cells: Mapping[str, _Cells]
     before: Mapping[frozenset[str], float]
 
     @classmethod
     def of(cls, names: Sequence[str], reference: Sample, current: Sample) -> "_Links":
-        cells = {name: binned(*(one.rows.column(name) for one in (reference, current))) for name in names}
+        cells = {name: _cells(*(one.rows.column(name) for one in (reference, current))) for name in names}
         pairs = [(cells[one], cells[other]) for one, other in combinations(names, 2)]
-        values = (cramers_v(one[0], other[0], one[2], other[2]) for one, other in pairs)
+        values = (cramers_v(one.before, other.before, one.width, other.width) for one, other in pairs)
         return cls(cells, dict(zip(map(frozenset, combinations(names, 2)), values, strict=True)))
 
     def of_least(self, name: str, least: float) -> dict[str, float]:
@@ -98,8 +104,13 @@ class _Links:
         )
 
     def _now(self, name: str, other: str) -> float:
-        (_, one, width), (_, two, height) = self.cells[name], self.cells[other]
-        return cramers_v(one, two, width, height)
+        one, two = self.cells[name], self.cells[other]
+        return cramers_v(one.now(), two.now(), one.width, two.width)
+
+
+def _cells(before: pa.ChunkedArray, now: pa.ChunkedArray) -> _Cells:
+    code, width = cut(before)
+    return _Cells(width, code(before), cache(partial(code, now)))
 
 
 def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:
@@ -109,11 +120,13 @@ def cramers_v(one: Counts, other: Counts, width: int, height: int) -> float:
     """
     table = np.bincount(one * height + other, minlength=width * height).reshape(width, height).astype(float)
     table = table[table.sum(axis=1) >= FEW][:, table.sum(axis=0) >= FEW]
-    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
-    n, (r, c) = table.sum(), table.shape
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    if not (rows.all() and columns.all()):
+        table, rows, columns = table[rows > 0][:, columns > 0], rows[rows > 0], columns[columns > 0]
+    n, (r, c) = rows.sum(), table.shape
     if min(r, c) < 2 or n < 2:  # noqa: PLR2004 - a constant goes with nothing
         return 0.0
-    wanted = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    wanted = np.outer(rows, columns) / n
     phi = float((np.square(table - wanted) / wanted).sum()) / n - (r - 1) * (c - 1) / (n - 1)
     sides = (r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1))
     return float(np.sqrt(max(phi, 0.0) / max(min(sides) - 1, 1e-9)))

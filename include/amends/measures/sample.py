@@ -15,7 +15,6 @@ import pyarrow as pa
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats
 from amends.measures.identities import Keys, mixed
-from amends.measures.profiles import SLICE
 
 MOST_ROWS = 20_000
 MOST_CELLS = 2_000_000
@@ -34,12 +33,7 @@ def row_keys(ids: Keys, moments: pa.Array, score: Floats) -> Keys:
     From the id's hash, the time and the score: one mixing of 64 bits each.
     """
     micros = moments.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    scores = np.nan_to_num(score).view(np.uint64)
-    keys = np.empty(len(ids), np.uint64)
-    for start in range(0, len(ids), SLICE):
-        part = slice(start, start + SLICE)
-        keys[part] = mixed(mixed(ids[part] ^ mixed(micros[part].view(np.uint64))) ^ scores[part])
-    return keys
+    return mixed(mixed(ids ^ mixed(micros.view(np.uint64))) ^ np.nan_to_num(score).view(np.uint64))
 
 
 @dataclass(frozen=True, eq=False)
