@@ -104,7 +104,7 @@ class House:
 @pytest.fixture
 def house(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: ARG001  # a fixture by name
     """The stand-ins, in the place of Postgres, MLflow and Airflow's API."""
-    from amends.orchestration import response
+    from amends.orchestration import response, verbs
 
     made = House()
     # Airflow's in-process runner pauses a second each time it waits for a task
@@ -113,9 +113,9 @@ def house(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: 
     monkeypatch.setattr(response, "ledger", lambda: made.ledger)
     monkeypatch.setattr(response, "services", lambda _: made.services)
     monkeypatch.setattr(response, "read_answers", from_database)
-    monkeypatch.setattr(response.remediate, "reproduce", reproduced)
-    monkeypatch.setitem(response.HOUSE, "train", trains(lambda *_: retrained(made)))
-    monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(made, blessed=True))
+    monkeypatch.setattr(verbs.remediate, "reproduce", reproduced)
+    monkeypatch.setitem(verbs.steps.HOUSE, "train", trains(lambda *_: retrained(made)))
+    monkeypatch.setattr(verbs.remediate, "validate", lambda *_: validated(made, blessed=True))
     return made
 
 

@@ -17,7 +17,9 @@ HEAVY = {
     "sklearn",
     "fairlearn",
     "pandas",
-    "scipy.stats",
+    "numpy",
+    "pyarrow",
+    "scipy",
 }
 
 

@@ -238,14 +238,16 @@ def test_a_playbook_that_misses_its_goal_is_taken_back(
     bag: Any, bank: Bank, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last criterion fails: each step is undone, nobody is asked, production stays, a person goes on."""
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
     last, undone = BACK[name]
     if name == "rollback":  # where policy does not authorise it at once, the playbook itself runs
         policy = bank.services.policy.overridden({"containment": []}, "the test")
         bank.services = replace(bank.services, policy=policy)
     monkeypatch.setitem(
-        response.HOUSE, last, replace(response.HOUSE[last], unmet=lambda _: "the test says it was missed")
+        verbs.steps.HOUSE,
+        last,
+        replace(verbs.steps.HOUSE[last], unmet=lambda _: "the test says it was missed"),
     )
     assert run(bag, name).state == "success"
     ended = bank.facts(EventKind.PLAYBOOK_FAILED)[0]
@@ -283,11 +285,11 @@ def test_a_playbook_that_a_teams_policy_names_is_taken_back(
     warned: Any, bank: Bank, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It runs as decided; where the last criterion fails, its own way back is taken, its owner goes on."""
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
     del name  # it chooses the bank's log
-    missed = replace(response.HOUSE["hand_to_people"], unmet=lambda _: "nobody answers")
-    monkeypatch.setitem(response.HOUSE, "hand_to_people", missed)
+    missed = replace(verbs.steps.HOUSE["hand_to_people"], unmet=lambda _: "nobody answers")
+    monkeypatch.setitem(verbs.steps.HOUSE, "hand_to_people", missed)
     bag, said = warned()
     assert bank.facts(EventKind.INCIDENT_OPENED)[0]["call"]["playbooks"] == ["warn_desk"]
     assert run(bag, "as decided").state == "success"

@@ -16,13 +16,13 @@ def test_a_failing_step_is_told_and_shows_red(
 ) -> None:
     """A failed step leaves its reason in the ledger, the story is told, the run is red."""
     from airflow.sdk.exceptions import AirflowFailException
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
     def broken(*_: Any) -> None:
         raise AirflowFailException("the disk is on fire")
 
-    monkeypatch.setitem(response.HOUSE, "train", trains(broken))
-    monkeypatch.setattr(response.remediate, "validate", lambda *_: {})
+    monkeypatch.setitem(verbs.steps.HOUSE, "train", trains(broken))
+    monkeypatch.setattr(verbs.remediate, "validate", lambda *_: {})
     done = run(bag)
     assert done.state == "failed"
     assert states(done)["narrate"] == "success"
@@ -38,12 +38,12 @@ def test_a_failed_diagnosis_is_told_and_stops_no_remedy(
 ) -> None:
     """The candidate is built, approved and promoted all the same; the run shows red and says why."""
     from airflow.sdk.exceptions import AirflowFailException
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
     def broken(*_: Any) -> None:
         raise AirflowFailException("no answer")
 
-    monkeypatch.setattr(response, "diagnose_incident", broken)
+    monkeypatch.setattr(verbs.diagnose, "diagnose", broken)
     people(approval)
     done = run(bag)
     assert done.state == "failed"
@@ -56,13 +56,13 @@ def test_a_playbook_that_reaches_nothing_goes_to_people(
 ) -> None:
     """Too few rows are no failure: the run is green, nobody is asked, and a person goes on."""
     from amends.errors import DataError
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
     def too_few(*_: Any) -> None:
         raise DataError("12 labelled rows are too few. Wait for labels.")
 
-    monkeypatch.setitem(response.HOUSE, "train", trains(too_few))
-    monkeypatch.setattr(response.remediate, "validate", lambda *_: {})
+    monkeypatch.setitem(verbs.steps.HOUSE, "train", trains(too_few))
+    monkeypatch.setattr(verbs.remediate, "validate", lambda *_: {})
     done = run(bag)
     assert done.state == "success", states(done)
     assert states(done)["sign_off.approve_legal"] == "skipped"

@@ -67,9 +67,9 @@ def test_an_unblessed_candidate_is_shown_to_nobody(
     bag: Any, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is asked to approve what validation did not bless."""
-    from amends.orchestration import response
+    from amends.orchestration import verbs
 
-    monkeypatch.setattr(response.remediate, "validate", lambda *_: validated(house, blessed=False))
+    monkeypatch.setattr(verbs.remediate, "validate", lambda *_: validated(house, blessed=False))
     done = run(bag)
     assert done.state == "success", states(done)
     assert states(done)["sign_off.approve_legal"] == "skipped"
@@ -88,7 +88,7 @@ def test_a_rehearsal_alters_nothing(bag: Any, house: House) -> None:
 def test_what_is_only_observed_is_closed(bag: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """An incident that asks for nothing is closed at the end, so that it takes in no later one."""
     monkeypatch.setitem(CALL, "playbooks", ["observe"])
-    monkeypatch.setattr("amends.orchestration.response.remediate.validate", lambda *_: {})
+    monkeypatch.setattr("amends.workflow.remediate.validate", lambda *_: {})
     house.ledger.state = type(house.ledger.state)()
     for version in reversed(house.registry.versions(MODEL)):
         house.move(version, f"again {version.version}")

@@ -15,7 +15,8 @@ from amends.domain.policy import PLAYBOOKS
 from amends.errors import ArtefactError, DataError, PolicyError, SpecError, Unavailable
 from amends.orchestration.settings import read_books
 from amends.workflow import respond
-from amends.workflow.playbooks import Outcome, PlaybookRun, StepKind
+from amends.workflow.play import Outcome, PlaybookRun
+from amends.workflow.playbooks import StepKind
 from amends.workflow.replay import replay
 from fakes import FakeLedger
 from lending import lending_spec

@@ -4,14 +4,16 @@ import json
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amends.domain.canonical import canonical_json
 from amends.domain.playbook import Playbook, playbook_from_document
 from amends.domain.policy import PLAYBOOKS, Policy, policy_from_document
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.errors import BadInput, DataError, PolicyError, SpecError
-from amends.measures.digests import WindowDigest
+
+if TYPE_CHECKING:
+    from amends.measures.digests import WindowDigest
 
 
 def load_spec(path: str | Path) -> ModelSpec:
@@ -70,8 +72,10 @@ def _own(folder: str | Path | None) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in PLAYBOOKS]
 
 
-def read_digest(path: str | Path) -> WindowDigest:
+def read_digest(path: str | Path) -> "WindowDigest":
     """Read a digest that :func:`write_digest` wrote. :raises DataError: it is none."""
+    from amends.measures.digests import WindowDigest
+
     where = Path(path)
     try:
         return WindowDigest.from_document(json.loads(_text(where, DataError)))
@@ -81,7 +85,7 @@ def read_digest(path: str | Path) -> WindowDigest:
         raise DataError(f"{where}: {error}") from None
 
 
-def write_digest(digest: WindowDigest, path: str | Path) -> None:
+def write_digest(digest: "WindowDigest", path: str | Path) -> None:
     """Write a digest as one line of JSON."""
     Path(path).write_bytes(canonical_json(digest.to_document()) + b"\n")
 

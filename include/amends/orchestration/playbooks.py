@@ -7,8 +7,8 @@ from airflow.sdk import TaskGroup, chain, task
 
 from amends.domain.playbook import Playbook, Step
 from amends.orchestration import response
+from amends.workflow.house import WORDS
 from amends.workflow.playbooks import kind_of
-from amends.workflow.steps import HOUSE
 
 
 def play(playbook: Playbook, incident: Any) -> TaskGroup:
@@ -24,7 +24,7 @@ def play(playbook: Playbook, incident: Any) -> TaskGroup:
 
 
 def _task(playbook: Playbook, step: Step) -> Any:
-    kind = kind_of(step, HOUSE)
+    kind = kind_of(step, WORDS)
     page = f"{kind.does} (playbook {playbook.name}, owner {playbook.owner}; way back: {kind.way_back})"
     limit = timedelta(minutes=step.minutes)
     return task(task_id=step.name, execution_timeout=limit, doc_md=page)(response.run_step)

@@ -11,14 +11,11 @@ from amends.domain.dependencies import dependencies_of
 from amends.domain.events import EventKind
 from amends.domain.incident import open_incident_of
 from amends.errors import BadInput
+from amends.orchestration import verbs
 from amends.orchestration.api import read_answers, run_link, task_of
 from amends.orchestration.bootstrap import ledger, services
 from amends.orchestration.failures import failed_tasks, reason_of
 from amends.orchestration.settings import read_playbooks, read_shelf
-from amends.workflow import approve, freeze, narrate, remediate, respond
-from amends.workflow.diagnose import diagnose as diagnose_incident
-from amends.workflow.playbooks import PlaybookRun
-from amends.workflow.steps import HOUSE
 
 if TYPE_CHECKING:
     from amends.domain.approval import Answer
@@ -33,7 +30,7 @@ SIGN_OFF, REMEDY = "sign_off", "remedy"
 
 def desk(incident: str) -> "tuple[Services, ModelSpec]":
     """Ports and spec of an incident's model."""
-    spec = read_shelf().spec(respond.incident_of(ledger(), incident).model)
+    spec = read_shelf().spec(verbs.respond.incident_of(ledger(), incident).model)
     return services(spec), spec
 
 
@@ -48,10 +45,10 @@ def resolve_incident(params: Mapping[str, Any], dag_run: Any) -> str:
     named = params["incident"]
     if not named and not params["model"]:
         raise BadInput("neither an incident nor a model was given. Trigger again with one of them.")
-    spec = read_shelf().spec(params["model"] or respond.incident_of(ledger(), named).model)
+    spec = read_shelf().spec(params["model"] or verbs.respond.incident_of(ledger(), named).model)
     if not named and params["dry_run"] and not open_incident_of(ledger().events(model=spec.name)):
         raise BadInput(f"model {spec.name!r} has no open incident to rehearse. Name one, or untick dry_run.")
-    return respond.resolve(
+    return verbs.respond.resolve(
         services(spec), spec, incident=named, request=dag_run.run_id, reason=params["reason"],
         actor=author(dag_run), day=dag_run.run_after,
     )  # fmt: skip
@@ -59,12 +56,12 @@ def resolve_incident(params: Mapping[str, Any], dag_run: Any) -> str:
 
 def freeze_evidence(incident: str, *, dry_run: bool) -> str | None:
     """Freeze the evidence; a rehearsal freezes nothing, so that the real run sees the world as it is then."""
-    return None if dry_run else freeze.freeze(*desk(incident), incident)
+    return None if dry_run else verbs.freeze.freeze(*desk(incident), incident)
 
 
 def decide(incident: str, params: Mapping[str, Any], dag_run: Any) -> dict[str, Any]:
     """Record the plan and return it."""
-    return respond.decide(
+    return verbs.respond.decide(
         *desk(incident),
         incident,
         action=params["action"],
@@ -76,7 +73,7 @@ def decide(incident: str, params: Mapping[str, Any], dag_run: Any) -> dict[str, 
 
 def _plan(incident: str) -> dict[str, Any]:
     found, _ = desk(incident)
-    return respond.only(found, incident, EventKind.DECISION_MADE)
+    return verbs.respond.only(found, incident, EventKind.DECISION_MADE)
 
 
 def containment(incident: str) -> str:
@@ -93,35 +90,36 @@ def chosen_playbooks(incident: str) -> list[str]:
 def run_step(incident: str, playbook: str, step: str) -> dict[str, Any]:
     """Carry out one step of a playbook; a playbook that ended says why, and its later steps do nothing."""
     found, spec = desk(incident)
-    ran = PlaybookRun(
-        services=found, spec=spec, incident=incident, playbook=read_playbooks()[playbook], house=HOUSE
-    ).run(step)
+    ran = verbs.play.PlaybookRun(
+        services=found, spec=spec, incident=incident, playbook=read_playbooks()[playbook],
+        house=verbs.steps.HOUSE,
+    ).run(step)  # fmt: skip
     return {"ended": ran.ended} if ran.ended else dict(ran.facts)
 
 
 def roll_back(incident: str) -> dict[str, Any]:
     """Return production to the newest good version."""
-    return respond.contain(*desk(incident), incident)
+    return verbs.respond.contain(*desk(incident), incident)
 
 
 def reproduce(incident: str) -> dict[str, Any]:
     """Score the failing and the previous version on the frozen rows."""
-    return remediate.reproduce(*desk(incident), incident)
+    return verbs.remediate.reproduce(*desk(incident), incident)
 
 
 def diagnose(incident: str) -> dict[str, Any]:
     """Say on the frozen rows what decisions hang on, since when an input is broken, where a version lost."""
-    return diagnose_incident(*desk(incident), incident)
+    return verbs.diagnose.diagnose(*desk(incident), incident)
 
 
 def validate(incident: str) -> dict[str, Any]:
     """Compare all candidates with the champion on the same rows: blessed or not, with reasons."""
-    return remediate.validate(*desk(incident), incident)
+    return verbs.remediate.validate(*desk(incident), incident)
 
 
 def refuse(incident: str) -> dict[str, Any]:
     """End the remedy of a candidate that was not blessed."""
-    return approve.refuse_unblessed(*desk(incident), incident)
+    return verbs.approve.refuse_unblessed(*desk(incident), incident)
 
 
 def no_candidate(incident: str) -> bool:
@@ -129,7 +127,7 @@ def no_candidate(incident: str) -> bool:
     found, spec = desk(incident)
     meant = bool(_plan(incident)["makes_version"])
     if meant:
-        respond.hand_to_people(found, spec, incident)
+        verbs.respond.hand_to_people(found, spec, incident)
     return meant
 
 
@@ -138,10 +136,10 @@ def reviewers(incident: str, validated: Mapping[str, Any], dag_run: Any) -> list
     if not validated:
         return ["validation.no_candidate"]
     found, spec = desk(incident)
-    if not respond.only(found, incident, EventKind.CANDIDATE_VALIDATED)["blessed"]:
+    if not verbs.respond.only(found, incident, EventKind.CANDIDATE_VALIDATED)["blessed"]:
         return ["validation.refuse"]
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
+    asked = verbs.approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
     return [f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]]
 
 
@@ -154,28 +152,28 @@ def question(incident: str, dag_run: Any) -> dict[str, Any]:
     """Subject, body and time-out of the question to a person, written from the ledger."""
     found, spec = desk(incident)
     link = run_link(dag_run.dag_id, dag_run.run_id)
-    asked = approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
-    limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
+    asked = verbs.approve.request_approvals(found, spec, incident, link=link, touched=touched_by(spec))
+    limit = found.policy.response_timeout(verbs.respond.incident_of(found.ledger, incident).call.severity)
     return {"subject": asked["subject"], "body": asked["body"], "seconds": limit.total_seconds()}
 
 
 def answers(incident: str, dag_run: Any) -> "list[Answer]":
     """Read from Airflow's own record what the required roles answered in a run."""
     found, _ = desk(incident)
-    asked = respond.only(found, incident, EventKind.APPROVAL_REQUESTED)
-    limit = found.policy.response_timeout(respond.incident_of(found.ledger, incident).call.severity)
+    asked = verbs.respond.only(found, incident, EventKind.APPROVAL_REQUESTED)
+    limit = found.policy.response_timeout(verbs.respond.incident_of(found.ledger, incident).call.severity)
     tasks = {role: f"{SIGN_OFF}.{task_of(role)}" for role in asked["roles"]}
     return read_answers(dag_run.dag_id, dag_run.run_id, tasks, within=limit)
 
 
 def record_answers(incident: str, dag_run: Any) -> int:
     """Copy the answers into the ledger."""
-    return approve.record_answers(*desk(incident), incident, answers(incident, dag_run))
+    return verbs.approve.record_answers(*desk(incident), incident, answers(incident, dag_run))
 
 
 def promote(incident: str, dag_run: Any) -> dict[str, Any]:
     """Promote, after reading Airflow's record and the ledger once more."""
-    return approve.promote_candidate(*desk(incident), incident, answers(incident, dag_run))
+    return verbs.approve.promote_candidate(*desk(incident), incident, answers(incident, dag_run))
 
 
 def tell(ti: Any, dag_run: Any) -> str | None:
@@ -188,8 +186,8 @@ def tell(ti: Any, dag_run: Any) -> str | None:
         return None
     found, spec = desk(incident)
     for step in failed_tasks(ti):
-        respond.step_failed(found, spec, incident, step=step, reason="it ended without giving a reason")
-    return narrate.narrate(found.ledger, incident)
+        verbs.respond.step_failed(found, spec, incident, step=step, reason="it ended without giving a reason")
+    return verbs.narrate.narrate(found.ledger, incident)
 
 
 def incident_of(ti: Any, dag_run: Any) -> str | None:
@@ -205,6 +203,6 @@ def step_failed(context: Any) -> None:
     try:
         incident = incident_of(context["ti"], context["dag_run"])
         if incident:
-            respond.step_failed(*desk(incident), incident, step=task, reason=reason_of(context))
+            verbs.respond.step_failed(*desk(incident), incident, step=task, reason=reason_of(context))
     except Exception:
         log.exception("step_failed of %s could not be recorded; the run's last step will try again", task)

@@ -72,8 +72,8 @@ def read_books() -> Books:
     A broken file of a team's own, or one that uses a step nobody wrote, is left out and hides no other.
     """
     from amends.adapters.files import load_playbook, load_playbooks
+    from amends.workflow.house import WORDS
     from amends.workflow.playbooks import kind_of
-    from amends.workflow.steps import HOUSE
 
     found, problems = load_playbooks(), []
     own = os.environ.get("AMENDS_PLAYBOOKS")
@@ -84,7 +84,7 @@ def read_books() -> Books:
         try:
             playbook = load_playbook(path)
             for step in playbook.steps:
-                kind_of(step, HOUSE)
+                kind_of(step, WORDS)
         except BadInput as error:
             said = str(error)
             problems.append(said if path.name in said else f"{path.name}: {said}")

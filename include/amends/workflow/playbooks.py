@@ -1,53 +1,49 @@
-"""Carry a playbook out step by step: each step once, each with a criterion, and each with a way back.
-
-A step whose criterion is not met, or that cannot be done here (too few rows, no training function), ends its
-playbook: what was done so far is taken back, last step first, and a person goes on. That is a recorded no and
-not a failure.
-"""
+"""What a step of a playbook is: its words, what it does, and its way back."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from amends.domain.events import Event, EventKind
-from amends.domain.playbook import Playbook, Step
-from amends.domain.spec import ModelSpec
-from amends.errors import AmendsError, PolicyError, Unavailable
-from amends.ports import Services
-from amends.workflow.respond import record
+from amends.domain.playbook import Step
+from amends.errors import PolicyError
+
+if TYPE_CHECKING:
+    from amends.domain.spec import ModelSpec
+    from amends.ports import Services
 
 Facts: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepKind:
+class StepWords:
+    """What a step does and what takes it back, in words: for the DAG's page."""
+
+    does: str
+    way_back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKind(StepWords):
     """A verb that playbooks share.
 
     ``run(services, spec, incident, options)`` does it, safely twice, and returns small facts (JSON).
     ``undo(services, spec, incident, facts)`` takes back what those facts say was done.
     ``unmet(facts)`` says why the step did not reach what it is for; an empty text where it did.
-    ``does`` and ``way_back`` say it in words, for the DAG's page.
     """
 
-    does: str
-    way_back: str
-    run: Callable[[Services, ModelSpec, str, Facts], Facts]
-    undo: Callable[[Services, ModelSpec, str, Facts], None]
+    run: "Callable[[Services, ModelSpec, str, Facts], Facts]"
+    undo: "Callable[[Services, ModelSpec, str, Facts], None]"
     unmet: Callable[[Facts], str] = lambda _: ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a step ended: its facts, or why its playbook ended (``ended``)."""
-
-    facts: Facts
-    ended: str = ""
+Known = TypeVar("Known", bound=StepWords)
 
 
-def kind_of(step: Step, house: Mapping[str, StepKind]) -> StepKind:
+def kind_of(step: Step, house: Mapping[str, Known]) -> Known | StepKind:
     """Find what a step does: a step of the house, or a team's own ``package.module:NAME``.
 
+    :param house: its steps; or, where nothing is to be done, their words.
     :raises PolicyError: there is none of that name, or what is there is no :class:`StepKind`.
     """
     if step.uses in house:
@@ -68,75 +64,3 @@ def kind_of(step: Step, house: Mapping[str, StepKind]) -> StepKind:
             f"step {step.name!r}: {step.uses} is no StepKind. Make it one; see the platform runbook."
         )
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaybookRun:
-    """One playbook on one incident, with the house's steps at hand."""
-
-    services: Services
-    spec: ModelSpec
-    incident: str
-    playbook: Playbook
-    house: Mapping[str, StepKind]
-
-    def run(self, name: str) -> Outcome:
-        """Carry out one step, once per incident and playbook; a retry returns what the first attempt did.
-
-        :raises Unavailable: a service is away; nothing is taken back, the step is to be tried again.
-        """
-        failed = self._event(EventKind.PLAYBOOK_FAILED)
-        if failed is not None:
-            return Outcome(facts={}, ended=str(failed.payload["reason"]))
-        step = self.playbook.step(name)
-        kind = kind_of(step, self.house)
-        try:
-            facts = self._once(step, kind)
-        except Unavailable:
-            raise
-        except AmendsError as no:
-            self.take_back(name, str(no))
-            return Outcome(facts={}, ended=str(no))
-        reason = kind.unmet(facts)
-        if reason:
-            self.take_back(name, reason)
-        return Outcome(facts=facts, ended=reason)
-
-    def take_back(self, name: str, reason: str) -> None:
-        """Undo what was done up to a step, last first, and record that the playbook ended; safe to repeat."""
-        undone = []
-        for step in self.playbook.before(name):
-            done = self._event(EventKind.STEP_DONE, step)
-            if done is None:
-                continue
-            undone.append(step.name)
-            kind = kind_of(step, self.house)
-            if self._event(EventKind.STEP_TAKEN_BACK, step) is None:
-                kind.undo(self.services, self.spec, self.incident, done.payload["facts"])
-                self._note(EventKind.STEP_TAKEN_BACK, step, {"way_back": kind.way_back, "reason": reason})
-        payload = {"playbook": self.playbook.name, "step": name, "reason": reason, "taken_back": undone}
-        record(
-            self.services, self.incident, EventKind.PLAYBOOK_FAILED,
-            {**payload, "owner": self.playbook.owner}, model=self.spec.name, step=self.playbook.name,
-        )  # fmt: skip
-
-    def _once(self, step: Step, kind: StepKind) -> Facts:
-        done = self._event(EventKind.STEP_DONE, step)
-        if done is not None:
-            found: Facts = done.payload["facts"]
-            return found
-        facts = dict(kind.run(self.services, self.spec, self.incident, step.options))
-        self._note(EventKind.STEP_DONE, step, {"facts": facts})
-        return facts
-
-    def _note(self, kind: EventKind, step: Step, facts: Facts) -> None:
-        payload = {"playbook": self.playbook.name, "step": step.name, **facts}
-        key = f"{self.playbook.name}:{step.name}"
-        record(self.services, self.incident, kind, payload, model=self.spec.name, step=key)
-
-    def _event(self, kind: EventKind, step: Step | None = None) -> Event | None:
-        for event in self.services.ledger.events(incident=self.incident, kinds=[kind]):
-            mine = event.payload["playbook"] == self.playbook.name
-            if mine and (step is None or event.payload["step"] == step.name):
-                return event
-        return None

@@ -14,6 +14,7 @@ from amends.measures.mitigation import PARITY
 from amends.ports import Services
 from amends.workflow import respond
 from amends.workflow.candidates import keep_candidate, withdraw
+from amends.workflow.house import WORDS
 from amends.workflow.monitor import reference_digest
 from amends.workflow.playbooks import Facts, StepKind
 from amends.workflow.remediate import frozen_champion, until
@@ -228,37 +229,25 @@ def _keeps_limit(facts: Facts) -> str:
     return f"no attempt keeps the fairness limit: {told}; the curve shows what each costs"
 
 
-CANDIDATE_BACK = "the candidate is withdrawn: nobody is asked about it, and it serves nobody"
-NOTHING_BACK = "nothing was altered"
-
-
-def _builds(does: str, run: Run, unmet: Callable[[Facts], str] = _met) -> StepKind:
-    """A step that leads to a candidate."""
-    return StepKind(does=does, way_back=CANDIDATE_BACK, run=run, undo=withdraw, unmet=unmet)
-
-
-def _tells(does: str, run: Run) -> StepKind:
-    """A step that alters nothing."""
-    return StepKind(does=does, way_back=NOTHING_BACK, run=run, undo=_nothing)
+def _step(
+    name: str, run: Run, undo: Callable[..., None] = _nothing, unmet: Callable[[Facts], str] = _met
+) -> StepKind:
+    words = WORDS[name]
+    return StepKind(does=words.does, way_back=words.way_back, run=run, undo=undo, unmet=unmet)
 
 
 HOUSE: dict[str, StepKind] = {
-    "watch_on": _tells("Close the incident, or leave it to the watch.", watch_on),
-    "hand_to_people": _tells("Record that a person goes on.", hand_to_people),
-    "train": _builds("Train a candidate on recent labelled rows and register it.", train),
-    "train_without": _builds("Train a candidate that never saw the broken inputs.", train_without),
-    "mask_inputs": _builds("Wrap the version so that it no longer sees the broken inputs.", mask_inputs),
-    "recalibrate": _builds("Wrap the version in a map of its scores.", recalibrate_scores, _smaller_loss),
-    "mitigate": _builds(
-        "Build versions under a parity constraint, and register the best.", mitigate, _keeps_limit
+    "watch_on": _step("watch_on", watch_on),
+    "hand_to_people": _step("hand_to_people", hand_to_people),
+    "train": _step("train", train, withdraw),
+    "train_without": _step("train_without", train_without, withdraw),
+    "mask_inputs": _step("mask_inputs", mask_inputs, withdraw),
+    "recalibrate": _step("recalibrate", recalibrate_scores, withdraw, _smaller_loss),
+    "mitigate": _step("mitigate", mitigate, withdraw, _keeps_limit),
+    "quarantine_rows": _step(
+        "quarantine_rows", quarantine_rows, _release,
+        lambda facts: "" if facts["held"] else "the rows were released meanwhile",
     ),
-    "quarantine_rows": StepKind(
-        does="Mark the rows as not to be learnt from, and tell the consumers.",
-        way_back="the rows are released and the consumers told",
-        run=quarantine_rows,
-        undo=_release,
-        unmet=lambda facts: "" if facts["held"] else "the rows were released meanwhile",
-    ),
-    "judge_champion": _tells("Put the serving version through the whole gate.", judge_champion),
-}
+    "judge_champion": _step("judge_champion", judge_champion),
+}  # fmt: skip
 """Steps by the name that a playbook uses."""
