@@ -110,26 +110,29 @@ def _fit(cells: Counts, target: Floats, asked: Counts) -> Floats:
 def _grown(cells: Counts, rest: Floats) -> tuple[list[tuple[int, int]], Counts]:
     """Choose the questions that explain most of what is left, one after the other."""
     leaf = np.zeros(len(rest), np.int64)
-    questions = []
+    questions, weights = [], np.tile(rest, cells.shape[1])
     for _ in range(DEPTH):
-        leaves = int(leaf.max()) + 1
-        gains = np.array([_gain(leaf * CELLS + cells[:, at], rest, leaves) for at in range(cells.shape[1])])
+        gains = _gains(cells, leaf, weights)
         at, cell = np.unravel_index(int(gains.argmax()), gains.shape)
         questions.append((int(at), int(cell)))
         leaf = 2 * leaf + (cells[:, at] > cell)
     return questions, leaf
 
 
-def _gain(place: Counts, rest: Floats, leaves: int) -> Floats:
-    """Squares explained by a cut after each cell, over all leaves."""
-    shape = leaves, CELLS
-    number = np.bincount(place, minlength=leaves * CELLS).reshape(shape).cumsum(axis=1)
-    sums = np.bincount(place, weights=rest, minlength=leaves * CELLS).reshape(shape).cumsum(axis=1)
-    all_rows, all_sums = number[:, -1:], sums[:, -1:]
-    gain: Floats = (sums**2 / (number + RIDGE) + (all_sums - sums) ** 2 / (all_rows - number + RIDGE)).sum(
-        axis=0
-    )
-    return gain
+def _gains(cells: Counts, leaf: Counts, weights: Floats) -> Floats:
+    """Squares explained by a cut of each input after each cell, over all leaves; shape (inputs, CELLS).
+
+    :param weights: what is left of each row, once for every input.
+    """
+    inputs, leaves = cells.shape[1], int(leaf.max()) + 1
+    place = (cells.T + (leaf + leaves * np.arange(inputs)[:, None]) * CELLS).ravel()
+    shape, size = (inputs, leaves, CELLS), inputs * leaves * CELLS
+    number = np.bincount(place, minlength=size).reshape(shape).cumsum(axis=2)
+    sums = np.bincount(place, weights=weights, minlength=size).reshape(shape).cumsum(axis=2)
+    all_rows, all_sums = number[:, :, -1:], sums[:, :, -1:]
+    explained = sums**2 / (number + RIDGE) + (all_sums - sums) ** 2 / (all_rows - number + RIDGE)
+    gains: Floats = explained.sum(axis=1)
+    return gains
 
 
 def _leaves(cells: Counts, questions: Sequence[tuple[int, int]]) -> Counts:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from amends.measures.arrow import Counts, Floats
 
@@ -157,6 +156,8 @@ def _isotonic(scores: Floats, labels: Counts) -> ScoreMap:
 
     A step of n rows of one class gets 1/2 of a row of the other: no score is certain on n rows.
     """
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - a second that only fitting needs
+
     x, number = np.unique(scores, return_inverse=True)
     rows = np.bincount(number).astype(np.float64)
     fitted = isotonic_regression(np.bincount(number, weights=labels) / rows, weights=rows)
