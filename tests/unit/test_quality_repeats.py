@@ -58,6 +58,13 @@ def test_people_who_are_alike_are_no_rows_delivered_twice() -> None:
     assert shares(crowd, window(again(many, 0.05), crowd)) == []
 
 
+def test_rows_of_one_session_are_as_common_in_a_short_window() -> None:
+    """Where a person's rows follow each other, a tenth of the reference has a tenth of its pairs."""
+    sessions = again(applicants(20_000, seed=1), 0.03)
+    before = window(sessions)
+    assert shares(before, window(again(applicants(2_000, seed=2), 0.03), before)) == []
+
+
 def test_a_longer_window_may_meet_the_same_people_again() -> None:
     """Who is scored each month stands in three months three times."""
     people = applicants(3_000, seed=1)

@@ -22,9 +22,10 @@ def repeat_checks(
 ) -> Iterator[Check]:
     """Estimate the share of rows that stand there a second time, in all but id, time and what became of them.
 
-    Of a doubled row both are in a sample of ``s`` of ``n`` rows with chance ``(s / n) ** 2``; rows that are
-    alike by nature grow with ``s ** 2`` only. Where the reference has more of them than the limit, nothing is
-    said: another population may have more. A row counts once, however often it stands there.
+    Of a doubled row both are in a sample of ``s`` of ``n`` rows with chance ``(s / n) ** 2``. Of rows that
+    are alike by nature a larger window has as large a share (rows of one session) or a larger one (any rows):
+    the larger of both is expected. Where that is over the limit, nothing is said: another population may
+    have more. A row counts once, however often it stands there.
     """
     c = spec.columns
     columns = [
@@ -37,16 +38,16 @@ def repeat_checks(
         return
     before, now = (repeated(one.sample, columns) for one in (reference, current))
     growth = (sizes[1] / sizes[0]) ** 2
-    each = current.rows / sizes[1] ** 2
-    limit = limits["duplicate_row_share"]
-    if before * growth * each > limit:
+    each, each_before = (one.rows / size**2 for one, size in zip((current, reference), sizes, strict=True))
+    limit, expected = limits["duplicate_row_share"], before * max(growth * each, each_before)
+    if expected > limit:
         return
-    excess = now - before * growth
-    error = -float(ndtri(CHANCE)) * float(np.sqrt(now + (before + 1) * growth**2))
-    share, least, most = (min(max(n * each, 0.0), 1.0) for n in (excess, excess - error, excess + error))
+    share = now * each - expected
+    error = -float(ndtri(CHANCE)) * float(np.sqrt(now + (before + 1) * growth**2)) * each
+    share, least, most = (min(max(n, 0.0), 1.0) for n in (share, share - error, share + error))
     yield at_most(
         "duplicate_row_share", c.id, share, limit, interval=(least, most), n=sizes[1],
-        reference_value=before * reference.rows / sizes[0] ** 2,
+        reference_value=before * each_before,
         note=f"about {share:.1%} of the rows stand there again under another id",
     )  # fmt: skip
 
