@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -40,8 +41,10 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def vendors() -> None:
     """Load here what `amends check` would load in a process of its own each time that a test runs it."""
-    import fairlearn.metrics  # noqa: F401
-    import great_expectations  # noqa: F401
+    from amends.cli.loading import CHECK, PAGE
+
+    for name in (*CHECK, *PAGE):
+        import_module(name)
 
 
 @pytest.fixture(scope="session")
