@@ -89,7 +89,7 @@ FAULTS: dict[str, tuple[Change, tuple[str, Any]]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_in_nearly_every_window(name: str) -> None:
-    """In nine of ten windows at least, in and out of season, the kind and the column of the fault are named."""
+    """In nine of ten windows at least, in and out of season, the fault's kind and column are named."""
     change, expected = FAULTS[name]
     found = [broken(checks(change(readings(seed, season=seed % 3 / 4)))) for seed in SEEDS]
     assert sum(expected in one for one in found) >= 0.9 * len(SEEDS)

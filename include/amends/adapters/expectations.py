@@ -54,23 +54,23 @@ def broken(table: dict[str, list[float]]) -> tuple[set[int], set[int]]:
         progress_bars={"globally": False},
     )
     context = gx.get_context(mode="ephemeral", project_config=settings)
+    rows = len(table["value"])
+    frame = pd.DataFrame(
+        {"judged": table["value"] + table["evidence"], "low": 2 * table["low"], "high": 2 * table["high"]}
+    )
     asset = context.data_sources.add_pandas("profile").add_dataframe_asset("checks")
-    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": pd.DataFrame(table)})
+    batch = asset.add_batch_definition_whole_dataframe("window").get_batch({"dataframe": frame})
     expectation = gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB
     failed = {
-        name: {
-            row
-            for larger, smaller in (("high", name), (name, "low"))
-            for row in _rows(
-                batch.validate(
-                    expectation(column_A=larger, column_B=smaller, or_equal=True),
-                    result_format=RESULT_FORMAT,
-                )
+        row
+        for larger, smaller in (("high", "judged"), ("judged", "low"))
+        for row in _rows(
+            batch.validate(
+                expectation(column_A=larger, column_B=smaller, or_equal=True), result_format=RESULT_FORMAT
             )
-        }
-        for name in ("value", "evidence")
+        )
     }
-    return failed["value"], failed["evidence"]
+    return {row for row in failed if row < rows}, {row - rows for row in failed if row >= rows}
 
 
 def _rows(result: Any) -> Sequence[int]:

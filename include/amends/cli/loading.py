@@ -45,6 +45,8 @@ UNUSED = (
     "sklearn.metrics.cluster", "sklearn.metrics.pairwise",
 )  # fmt: skip
 """What they take functions of by name, and call none of; Great Expectations' own say themselves which."""
+UNDRAWN = ("evidently.tests", "nltk", "plotly.figure_factory", "sklearn")
+"""The same of what draws the page."""
 
 
 @contextmanager
@@ -139,7 +141,8 @@ def _answer(there: "Connection", function: Callable[..., Any], arguments: Sequen
 
 def _import(names: Sequence[str]) -> None:
     put_off()
-    spared, unused = (SPARABLE, (*UNUSED, *unasked())) if names == CHECK else ((), ())
+    spared: tuple[str, ...] = SPARABLE if names == CHECK else ()
+    unused = {CHECK[0]: (*UNUSED, *unasked()), PAGE[0]: UNDRAWN}.get(names[0], ())
     with suppress(Exception), without(*spared), by_name(*unused):
         for name in names:  # one that fails is imported again by whoever uses it, and says what is wrong
             import_module(name)

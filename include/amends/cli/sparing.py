@@ -2,9 +2,10 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import FunctionType, ModuleType
@@ -52,14 +53,19 @@ def without(*names: str) -> Iterator[None]:
 def by_name(*names: str) -> Iterator[None]:
     """Import what is imported here as if some modules were loaded, of which it takes functions by name.
 
-    Such a function loads its module when it is called. Whoever imports the module afterwards gets it whole.
+    Such a function loads its module when it is called. Whoever imports the module afterwards, or what is in
+    it, gets it whole. Modules that are there stay as they are.
     """
-    stand_ins = {name: _Named(name) for name in names if name not in sys.modules}
-    sys.modules.update(stand_ins)
+    standing_in = _StandIns(name for name in names if name not in sys.modules)
+    sys.meta_path.insert(0, standing_in)
     try:
         yield
     finally:
-        for name in stand_ins:
+        sys.meta_path.remove(standing_in)
+        for name in standing_in.made:
+            package, _, part = name.rpartition(".")
+            if package in sys.modules:
+                vars(sys.modules[package]).pop(part, None)
             del sys.modules[name]
 
 
@@ -109,6 +115,30 @@ class _Named(ModuleType):
             return getattr(import_module(self.__name__), name)(*given, **named)
 
         return called
+
+
+class _StandIns(Loader):
+    """Finds stand-ins for modules of some names, and for whatever is in them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names, self.made = frozenset(names), list[str]()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Find a stand-in; None for all modules that none stands in for."""
+        del path, target
+        parts = name.split(".")
+        spared = any(".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1))
+        return ModuleSpec(name, self, is_package=True) if spared else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Make a stand-in."""
+        self.made.append(spec.name)
+        return _Named(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is nothing to run."""
 
 
 class _Absent:
