@@ -147,7 +147,7 @@ def _drift(reference: "pd.DataFrame", current: "pd.DataFrame") -> list[Any]:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    class Table(DataDriftPreset):  # type: ignore[misc,unused-ignore]
+    class Table(DataDriftPreset):  # type: ignore[misc]
         """The preset without what it draws of each column and does not show: its table draws them again."""
 
         def generate_metrics(self, context: Any) -> Sequence[Any]:

@@ -87,6 +87,7 @@ def check(
                 from amends.adapters.files import load_spec
                 from amends.adapters.great_expectations import GreatExpectationsGate
                 from amends.cli.loading import aside, rules_for
+                from amends.ports import at_once
                 from amends.workflow.assess import assess
 
             model = load_spec(spec)
@@ -94,7 +95,8 @@ def check(
             before = read_window(model, reference)
             now = read_window(model, current, before)
             gate, metrics = GreatExpectationsGate(rules, ask), FairlearnMetrics(ask)
-            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics, aside=aside)
+            beside = at_once if many else aside  # a copy, too, would take its memory at the worst moment
+            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics, aside=beside)
         if out:
             _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)

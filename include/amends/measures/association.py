@@ -168,7 +168,8 @@ def cut(before: pa.ChunkedArray) -> tuple[Code, int]:
 
 
 def _sliced(before: pa.ChunkedArray) -> tuple[Code, int]:
-    known = _known(before.to_numpy())
+    numbers = before.to_numpy()
+    known = numbers[np.abs(numbers) <= LARGEST]
     inner = np.linspace(0, 1, SLICES + 1)[1:-1]
     edges = np.unique(np.quantile(known, inner)) if len(known) else np.zeros(0)
     last = len(edges) + 1
@@ -178,10 +179,6 @@ def _sliced(before: pa.ChunkedArray) -> tuple[Code, int]:
         return np.where(np.abs(numbers) <= LARGEST, np.searchsorted(edges, numbers, side="left"), last)
 
     return code, last + 1
-
-
-def _known(numbers: Floats) -> Floats:
-    return numbers[np.abs(numbers) <= LARGEST]
 
 
 def _levelled(before: pa.ChunkedArray) -> tuple[Code, int]:
