@@ -10,7 +10,7 @@ from amends.domain.promotion import Move
 from amends.domain.spec import spec_from_document
 from amends.domain.window import Window
 from amends.ports import Services
-from amends.workflow import monitor
+from amends.workflow import opening
 from amends.workflow.promote import promote
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
@@ -81,6 +81,6 @@ def opened(services: Services, call: dict[str, Any] | None = None) -> str:
     """Open the incident of an assessed window."""
     document = {"incident": call or CALL, "policy": {"digest": "sha256:p"}, "findings": []}
     evidence = services.ledger.put_evidence("assessment", document)
-    incident = monitor.open_incident(services, SPEC, WINDOW, evidence)
+    incident = opening.open_incident(services, SPEC, WINDOW, evidence)
     assert incident is not None
     return incident

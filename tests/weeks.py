@@ -10,7 +10,7 @@ from amends.domain.findings import Category, Finding, Verdict
 from amends.domain.spec import spec_from_document
 from amends.domain.window import Window
 from amends.ports import Ledger, Services
-from amends.workflow import monitor
+from amends.workflow import opening
 from fake_registry import FakeRegistry
 from fakes import FakeLedger
 from samples import FULL
@@ -65,4 +65,4 @@ def assessed(house: Services, number: int, *found: Category | Finding, version: 
 def seen(house: Services, number: int, *found: Category | Finding, version: str = "1") -> str | None:
     """Assess a week and open what it calls for."""
     evidence = assessed(house, number, *found, version=version)
-    return monitor.open_incident(house, SPEC, week(number), evidence)
+    return opening.open_incident(house, SPEC, week(number), evidence)

@@ -70,20 +70,38 @@ def test_dag_files_are_short(path: Path) -> None:
 
 def test_parsing_loads_no_heavy_vendor(tmp_path: Path) -> None:
     """Parsing imports neither the model registry, the report, the quality gate nor the trainers."""
+    files = f"sorted(glob.glob({str(DAGS)!r} + '/*.py'))"
+    program = f"import runpy, glob\n[runpy.run_path(path) for path in {files}]\n"
+    assert _loaded(program, tmp_path) & HEAVY == set()
+
+
+def test_a_step_that_judges_nothing_loads_nothing_to_judge_with(tmp_path: Path) -> None:
+    """What opens, decides, asks, promotes and watches loads no scipy, and of the vendors only their ports."""
     program = (
-        "import runpy, sys, glob\n"
-        f"[runpy.run_path(path) for path in sorted(glob.glob({str(DAGS)!r} + '/*.py'))]\n"
-        f"heavy = {HEAVY!r}\n"
-        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)\n"
+        "from amends.orchestration import verbs\n"
+        "[getattr(verbs, name) for name in ('approve', 'expiry', 'narrate', 'opening', 'respond', 'watch')]\n"
     )
+    assert _loaded(program, tmp_path) & HEAVY == set()
+    ports = (
+        "from amends.adapters.bundle import bundle\n"
+        "from amends.adapters.files import load_policy\n"
+        "bundle(load_policy(), ledger=None, registry=None, source=None, shadow=None)\n"
+    )
+    assert _loaded(ports, tmp_path) & HEAVY <= {"numpy", "pyarrow"}
+
+
+def _loaded(program: str, home: Path) -> set[str]:
+    """Which modules a program loads, in a process of its own."""
+    program = f"import sys\n{program}print(*sys.modules)\n"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         capture_output=True,
         text=True,
         check=False,
-        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={"AIRFLOW_HOME": str(home), "PATH": "/usr/bin:/bin"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_a_broken_spec_shows_and_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ from amends.domain.promotion import Move
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.domain.window import Window
 from amends.ports import Services
-from amends.workflow.monitor import assess_window, open_incident
+from amends.workflow.monitor import assess_window
+from amends.workflow.opening import open_incident
 from amends.workflow.promote import promote
 from cases import case, real, span
 from dag_people import approval, from_database, people

@@ -21,7 +21,7 @@ from amends.domain.window import Window
 from amends.errors import LedgerError
 from amends.ports import Services
 from amends.stack.identity import Identity
-from amends.workflow import monitor, respond
+from amends.workflow import monitor, opening, respond
 from amends.workflow.replay import replay
 from demo_log import SPEC, demo_log
 from fake_registry import FakeRegistry
@@ -51,7 +51,7 @@ def house(pg_server: str, pg_template: str) -> tuple[Services, str, str]:
         policy=policy,
     )
     assessment = monitor.assess_window(services, SPEC, WINDOW)
-    incident = monitor.open_incident(services, SPEC, WINDOW, assessment)
+    incident = opening.open_incident(services, SPEC, WINDOW, assessment)
     assert incident is not None
     respond.decide(services, SPEC, incident)
     assert monitor.draw_report(services, SPEC, WINDOW, assessment)
@@ -186,7 +186,7 @@ def test_an_unknown_incident_is_bad_input(
 def test_a_person_closes_with_a_name_and_a_reason(house: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The closing stands in the ledger under the name; nothing more happens to the incident."""
     services, dsn, _ = house
-    incident = monitor.open_by_hand(
+    incident = opening.open_by_hand(
         services, SPEC, day=WINDOW.end, request="r", reason="looked odd", actor="olaf"
     )
     call = ("close", incident, "--dsn", dsn, "--by", "ada", "--reason")

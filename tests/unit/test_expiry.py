@@ -96,7 +96,7 @@ def test_a_mask_that_goes_on_standing_is_raised_again(given: Services) -> None:
 
 def test_it_joins_the_open_incident(given: Services) -> None:
     """While another incident is open, the mask is told there."""
-    from amends.workflow.monitor import open_by_hand
+    from amends.workflow.opening import open_by_hand
 
     recovered(given)
     open_now = open_by_hand(given, SPEC, day=BEFORE, request="run-1", reason="look", actor="ada")

@@ -11,7 +11,7 @@ from amends.domain.events import Event, EventKind
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
 from amends.ports import Services
-from amends.workflow import monitor
+from amends.workflow import monitor, opening
 from amends.workflow.late_labels import ORIGIN
 from fake_registry import FakeRegistry
 from fake_source import FakeSource
@@ -54,14 +54,14 @@ def house(share: float, *, broken: bool = False) -> Services:
 def announced(services: Services) -> None:
     """A producer commits the second week's batch."""
     with services.ledger.transaction("small_lending") as ledger:
-        ledger.announce(monitor.BATCH, WINDOW.key, WINDOW.document())
+        ledger.announce(opening.BATCH, WINDOW.key, WINDOW.document())
 
 
 def run(services: Services, until: datetime) -> list[Window]:
     """One run of the monitor."""
     due = monitor.due_windows(services, spec(), until)
     for window in due:
-        monitor.open_incident(services, spec(), window, monitor.assess_window(services, spec(), window))
+        opening.open_incident(services, spec(), window, monitor.assess_window(services, spec(), window))
     return due
 
 

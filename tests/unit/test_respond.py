@@ -13,7 +13,7 @@ from amends.domain.spec import spec_from_document
 from amends.domain.window import Window
 from amends.errors import LedgerError, SpecError
 from amends.ports import Services
-from amends.workflow import freeze, monitor, respond
+from amends.workflow import freeze, opening, respond
 from amends.workflow.promote import promote
 from answering import CALL, SPEC, WINDOW, opened, services
 from samples import FULL
@@ -88,7 +88,7 @@ def joined(services: Services, call: dict[str, Any]) -> str | None:
     """A later window with this call."""
     later = Window("lending", WINDOW.end, datetime(2026, 3, 15, tzinfo=UTC))
     evidence = services.ledger.put_evidence("assessment", {"incident": call, "policy": {"digest": "p"}})
-    return monitor.open_incident(services, SPEC, later, evidence)
+    return opening.open_incident(services, SPEC, later, evidence)
 
 
 def test_containment_returns_to_the_version_before_and_says_so(services: Services) -> None:

@@ -9,7 +9,7 @@ from amends.domain.findings import Category
 from amends.domain.narrative import narrative
 from amends.domain.promotion import Move
 from amends.ports import Services
-from amends.workflow import monitor, respond, watch
+from amends.workflow import opening, respond, watch
 from amends.workflow.replay import explain, replay
 from weeks import SPEC, assessed, breach, seen, services, week
 
@@ -84,17 +84,17 @@ def test_windows_count_by_their_time_and_not_by_when_they_were_read() -> None:
     """All weeks of a round are assessed before the first is triaged; a later week is no earlier one."""
     house = services()
     first, second = assessed(house, 0, DRIFT), assessed(house, 1, DRIFT)
-    assert monitor.open_incident(house, SPEC, week(0), first) is None
-    assert monitor.open_incident(house, SPEC, week(1), second) is not None
+    assert opening.open_incident(house, SPEC, week(0), first) is None
+    assert opening.open_incident(house, SPEC, week(1), second) is not None
 
 
 def test_a_second_delivery_finds_what_was_made_of_the_first() -> None:
     """A retried task triages nothing twice and opens nothing twice, even when history has grown."""
     house = services()
     first = assessed(house, 0, DRIFT)
-    assert monitor.open_incident(house, SPEC, week(0), first) is None
+    assert opening.open_incident(house, SPEC, week(0), first) is None
     incident = seen(house, 1, DRIFT)
-    assert monitor.open_incident(house, SPEC, week(0), first) is None
+    assert opening.open_incident(house, SPEC, week(0), first) is None
     assert len(triaged(house)) == 2
     assert seen(house, 1, DRIFT) == incident
     assert len(house.ledger.events(kinds=[EventKind.INCIDENT_OPENED])) == 1
@@ -229,7 +229,7 @@ def test_explain_names_what_fired_and_what_nearly_did() -> None:
 def test_what_a_person_asked_for_is_explained_and_replayed_too() -> None:
     """A request has no window and no history; its decision comes out the same."""
     house = services()
-    incident = monitor.open_by_hand(
+    incident = opening.open_by_hand(
         house, SPEC, day=week(0).end, request="r", reason="support calls", actor="olaf"
     )
     assert replay(house.ledger, incident) == []

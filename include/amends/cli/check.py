@@ -83,6 +83,7 @@ def check(
     with _asking(*PAGE, wanted=bool(out) and not many) as draw:
         with _asking(*CHECK, wanted=not many) as ask, without(*([] if many else ELSEWHERE)):
             with unsearched(), compiled(*FUNCTIONS):
+                import amends.measures.quality  # noqa: F401 - what the gate judges by
                 from amends.adapters.fairlearn_metrics import FairlearnMetrics
                 from amends.adapters.files import load_spec
                 from amends.adapters.great_expectations import GreatExpectationsGate

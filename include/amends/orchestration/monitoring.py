@@ -41,7 +41,7 @@ def assess(model: str, window: dict[str, Any]) -> dict[str, Any]:
 def open_incident(model: str, assessed: dict[str, Any]) -> str | None:
     """Open or join the incident that an assessment calls for."""
     window = Window.from_document(assessed["window"])
-    return verbs.monitor.open_incident(*desk(model), window, assessed["assessment"])
+    return verbs.opening.open_incident(*desk(model), window, assessed["assessment"])
 
 
 def draw_report(model: str, assessed: dict[str, Any]) -> str | None:
@@ -52,7 +52,7 @@ def draw_report(model: str, assessed: dict[str, Any]) -> str | None:
 
 def record_failure(model: str, dag_run: Any, reason: str) -> str:
     """Record that a monitor failed; a run's second word finds the first."""
-    return verbs.monitor.record_failure(
+    return verbs.opening.record_failure(
         *desk(model), day=dag_run.run_after, run=dag_run.run_id, reason=reason
     )
 
@@ -94,14 +94,14 @@ def look_at_trial(model: str) -> str | None:
 
 def waiting_incidents() -> list[str]:
     """Run ids of the responses that nobody has started yet: an incident's id, or what grew it after a dot."""
-    return [row.key for row in ledger().pending(verbs.monitor.INCIDENT)]
+    return [row.key for row in ledger().pending(verbs.opening.INCIDENT)]
 
 
 def hand_over_failed(context: Any) -> None:
     """Failure callback of the hand-over: every incident that waits hears of it. Never raises."""
     step = f"hand_over.{context['ti'].task_id}"
     try:
-        for row in ledger().pending(verbs.monitor.INCIDENT):
+        for row in ledger().pending(verbs.opening.INCIDENT):
             incident = str(row.payload["incident"])
             verbs.respond.step_failed(*desk(row.model), incident, step=step, reason=reason_of(context))
     except Exception:
@@ -110,8 +110,8 @@ def hand_over_failed(context: Any) -> None:
 
 def settle_incidents(runs: list[str]) -> int:
     """Mark announcements as handed over, now that a run of that id exists for each."""
-    waiting = [row for row in ledger().pending(verbs.monitor.INCIDENT) if row.key in runs]
+    waiting = [row for row in ledger().pending(verbs.opening.INCIDENT) if row.key in runs]
     for row in waiting:
         with ledger().transaction(row.model) as transaction:
-            transaction.settle(verbs.monitor.INCIDENT, row.key)
+            transaction.settle(verbs.opening.INCIDENT, row.key)
     return len(waiting)

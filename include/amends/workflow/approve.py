@@ -11,7 +11,6 @@ from amends.domain.spec import ModelSpec
 from amends.domain.trial import KINDS, aborted
 from amends.errors import NotApproved, Refused
 from amends.ports import Services
-from amends.workflow.diagnose import told
 from amends.workflow.promote import promote
 from amends.workflow.respond import incident_of, only, record
 
@@ -50,7 +49,7 @@ def request_approvals(
         tradeoff=_tradeoff(services, incident, validated["candidate"]["version"]),
         touched=touched,
         trial=trial,
-        diagnosis=told(services, incident),
+        diagnosis=_told(services, incident),
         evidence=evidence,
         link=link,
     )
@@ -66,6 +65,12 @@ def _tradeoff(services: Services, incident: str, version: str) -> dict[str, Any]
     )
     digest = next(digests, None)
     return services.ledger.evidence(digest) if digest else None
+
+
+def _told(services: Services, incident: str) -> list[str]:
+    """What the diagnosis says, in sentences; none where there is none yet."""
+    events = services.ledger.events(incident=incident, kinds=[EventKind.DIAGNOSED])
+    return list(events[-1].payload["reasons"]) if events else []
 
 
 def _trial(services: Services, incident: str, version: str) -> dict[str, Any] | None:

@@ -158,9 +158,3 @@ class _Questions:
         if self._signed is not None and np.size(self._signed.rows):
             return example_rows(self.spec, self._signed.table, self._signed.rows, self._signed.columns)
         return []
-
-
-def told(services: Services, incident: str) -> list[str]:
-    """What the diagnosis says, in sentences; none where there is none yet."""
-    events = services.ledger.events(incident=incident, kinds=[EventKind.DIAGNOSED])
-    return list(events[-1].payload["reasons"]) if events else []

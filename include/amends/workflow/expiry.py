@@ -11,12 +11,13 @@ from amends.domain.spec import ModelSpec
 from amends.domain.window import as_utc
 from amends.errors import ArtefactError
 from amends.ports import Services
-from amends.workflow.monitor import open_for_finding
 from amends.workflow.narrate import narrate
-from amends.workflow.remedies.mask import METHOD
+from amends.workflow.opening import open_for_finding
 from amends.workflow.respond import record
-from amends.workflow.steps import MASK_DAYS
 from amends.workflow.verified import smoke_test
+
+MASK, MASK_DAYS = "mask", 30
+"""The method of a version that masks inputs; for how many days it may stand, unless the playbook says so."""
 
 WRAPS = ("recalibrate",)
 """Methods whose version asks its parent about the same inputs: a mask inside of it still stands."""
@@ -62,7 +63,7 @@ def _standing_mask(services: Services, spec: ModelSpec) -> Mapping[str, Any] | N
     made = {event.payload["version"]: {**event.payload, "incident": event.incident} for event in events}
     while number in made:
         facts = made[number]
-        if facts.get("method") == METHOD:
+        if facts.get("method") == MASK:
             return facts
         number = facts["parent"] if facts.get("method") in WRAPS else None
     return None

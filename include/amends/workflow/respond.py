@@ -13,7 +13,7 @@ from amends.domain.response import AS_DECIDED, plan_response
 from amends.domain.spec import ModelSpec
 from amends.errors import ArtefactError, LedgerError, Refused
 from amends.ports import Ledger, Services
-from amends.workflow.monitor import open_by_hand
+from amends.workflow.opening import open_by_hand
 from amends.workflow.promote import promote
 from amends.workflow.verified import return_target
 

@@ -14,6 +14,7 @@ from amends.measures.mitigation import PARITY
 from amends.ports import Services
 from amends.workflow import respond
 from amends.workflow.candidates import keep_candidate, withdraw
+from amends.workflow.expiry import MASK_DAYS
 from amends.workflow.house import WORDS
 from amends.workflow.monitor import reference_digest
 from amends.workflow.playbooks import Facts, StepKind
@@ -30,8 +31,6 @@ from amends.workflow.respond import incident_of, record
 
 Run: TypeAlias = Callable[[Services, ModelSpec, str, Facts], Facts]
 
-MASK_DAYS = 30
-"""How long a mask may stand before people look again, where the playbook says nothing else."""
 ERROR_RATES = ("true_positive_rate_difference", "false_positive_rate_difference", "equalized_odds_difference")
 
 

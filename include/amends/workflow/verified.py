@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from amends.domain.events import EventKind
 from amends.domain.promotion import ModelVersion
 from amends.domain.spec import ModelSpec
 from amends.domain.trial import Outcome
 from amends.domain.window import Window
 from amends.errors import AmendsError, ArtefactError
-from amends.measures.scoring import scores_in
 from amends.ports import Ledger, Services
 from amends.workflow.promote import rollback_target
 
@@ -52,6 +49,10 @@ def smoke_test(services: Services, spec: ModelSpec, incident: str) -> Proof:
     column which the model's log no longer has does not pass. Scores have to be finite, and in [0, 1] unless
     the model is a regression.
     """
+    import numpy as np  # noqa: PLC0415 - most steps of a response score nothing
+
+    from amends.measures.scoring import scores_in  # noqa: PLC0415 - as above
+
     rows = _handful(services, spec, incident)
 
     def prove(version: ModelVersion) -> None:

@@ -18,13 +18,13 @@ from amends.measures.masking import Fill, centre_of
 from amends.measures.scoring import DECISION, scorer_of, scores_in
 from amends.measures.wrappers import Masked
 from amends.ports import Imputer, Services
+from amends.workflow.expiry import MASK
 from amends.workflow.remedy import Candidate, Made, candidate_of, register_candidate, split_by_time
 from amends.workflow.rows import labelled_rows, window_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METHOD = "mask"
 CHOICE = 0.25
 """Share of the reference rows, the newest, that the ways to fill are compared on."""
 
@@ -44,7 +44,7 @@ def mask(
     :raises DataError: the parent does not read a column, or reads no other; the reference has no rows.
     :raises ArtefactError: the parent does not load.
     """
-    known = candidate_of(services, spec, incident, METHOD)
+    known = candidate_of(services, spec, incident, MASK)
     if known is not None:
         return known
     base = services.registry.estimator(parent)
@@ -60,7 +60,7 @@ def mask(
         "way_back": parent.version,
     }
     made = Made(
-        method=METHOD, estimator=_wrapped(base, chosen), trained=reference, learnt=rows, holdout=window,
+        method=MASK, estimator=_wrapped(base, chosen), trained=reference, learnt=rows, holdout=window,
         judged=_labelled(services, spec, window), facts=facts,
     )  # fmt: skip
     return register_candidate(services, spec, incident, parent, made)
@@ -68,7 +68,7 @@ def mask(
 
 def expired(version: ModelVersion, at: datetime) -> bool:
     """Whether a version is a mask whose time is over: a person looks, repairs, or masks anew."""
-    if version.tag("amends.method") != METHOD:
+    if version.tag("amends.method") != MASK:
         return False
     return at >= as_utc(json.loads(version.tag("amends.facts") or "{}")["expires"])
 
