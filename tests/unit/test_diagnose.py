@@ -13,7 +13,8 @@ from amends.errors import Unavailable
 from amends.measures.localise import Course, locate, numeric_cells
 from amends.measures.signature import Paired, signature, worst_slices
 from amends.measures.slices import Condition
-from amends.workflow.diagnose import diagnose, told
+from amends.workflow.diagnose import diagnose
+from amends.workflow.respond import only
 from diagnosing import INCIDENT, ONSET, SPEC, about, blind_in_the_south, diagnosed, good, incident
 from fake_source import FakeSource
 from remedy_story import WINDOW, healthy
@@ -46,7 +47,7 @@ def test_a_regression_is_signed_by_slice_and_third() -> None:
     assert not any(name.startswith("region = north") for name, _ in table)
     breached = [one["groups"] for one in document["findings"] if one["metric"] == "regression_log_loss"]
     assert ["region = south"] in breached
-    assert any("region = south" in line for line in told(given, INCIDENT))
+    assert any("region = south" in line for line in only(given, INCIDENT, EventKind.DIAGNOSED)["reasons"])
 
 
 def test_a_fault_is_named_with_its_column_and_its_beginning() -> None:

@@ -143,7 +143,8 @@ def _reproduced(facts: Facts) -> Told:
 
 
 def _diagnosed(facts: Facts) -> Told:
-    return Told("**diagnosed**:", tuple(facts["reasons"]))
+    reasons = tuple(facts["reasons"])
+    return Told(f"**diagnosed** on the frozen rows; findings: {len(reasons)}.", reasons)
 
 
 def _quarantined(facts: Facts) -> Told:
