@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from amends import cli
+from amends.cli import check as check_command
 
 pytestmark = pytest.mark.usefixtures("vendors")
 
@@ -187,12 +188,19 @@ def test_bad_input_is_one_line_and_exit_code_2(files: Path, capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("files")
-def test_what_a_check_has_no_use_for_is_not_loaded() -> None:
+@pytest.mark.parametrize("large", [False, True], ids=["beside the reading", "after it, as for large files"])
+def test_what_a_check_has_no_use_for_is_not_loaded(large: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """Only the process beside has the vendors and pandas, which Arrow would bring; the answer is the same."""
     arguments = ["check", "--spec", "spec.yaml", "--reference", "ref.parquet", "--current", "bad.parquet"]
-    program = f"import sys; from amends import cli; print(cli.run({arguments}), {{*sys.modules}} & {HEAVY})"
+    program = (
+        "import sys; from amends import cli; from amends.cli import check\n"
+        f"check.MANY_BYTES = {0 if large else check_command.MANY_BYTES}\n"
+        f"code = cli.run({[*arguments, '--json']}); print(code, {{*sys.modules}} & {HEAVY}, file=sys.stderr)"
+    )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "1 set()"
+    assert told.stderr.splitlines()[-1] == "1 set()"
+    assert check("bad.parquet", "--json") == 1
+    assert told.stdout == capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("files")

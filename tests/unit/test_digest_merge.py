@@ -1,11 +1,13 @@
 """Digests add up: in whatever parts and order the rows of a window arrive, they give one digest."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from amends.domain.canonical import digest_of
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest
@@ -52,6 +54,7 @@ def test_a_digest_survives_being_written(task: str) -> None:
     """What is read back is what was written, to the last bit."""
     digest = digest_batches(SPECS[task], [log(task, 300, 2)])
     assert WindowDigest.from_document(digest.to_document()).to_document() == digest.to_document()
+    assert digest.digest == digest_of(json.loads(json.dumps(digest.to_document())))
 
 
 def test_a_long_window_keeps_a_sample_of_fixed_size() -> None:

@@ -14,6 +14,7 @@ from scipy import stats
 POLICY = load_policy()
 PSI, CROSSED = POLICY.limit("drift.psi"), POLICY.limit("drift.share_crossed")
 RATE = POLICY.limit("drift.false_discovery_rate")
+NORMAL = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
 
 
 def profile(numbers: np.ndarray, axis: Axis | None = None) -> NumericProfile:
@@ -192,6 +193,14 @@ def test_amounts_beside_a_heap_of_zeros_are_compared_among_themselves() -> None:
     zeros, amounts = np.zeros(9000), draw.lognormal(0, 0.5, 1000)
     found = shift(np.append(zeros, amounts), np.append(zeros, 10 * draw.lognormal(0, 0.5, 1000)))
     assert found.psi > PSI
+
+
+def test_a_pair_is_compared_once_and_another_anew() -> None:
+    """Who asks again for the same two profiles is given the same answer; any other pair gets its own."""
+    before = profile(NORMAL)
+    other, now = (profile(NORMAL + 1, before.axis) for _ in range(2))
+    assert numeric_shift(before, now) is numeric_shift(before, now)
+    assert numeric_shift(other, now).psi == 0 < numeric_shift(before, now).psi
 
 
 def test_two_constants_that_share_a_bin_are_told_apart() -> None:

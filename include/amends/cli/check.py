@@ -1,7 +1,7 @@
 """`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
 
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,6 @@ import typer
 from amends.cli.sparing import compiled, put_off, unsearched, without
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from amends.domain.assessment import Assessment
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
@@ -28,8 +26,8 @@ SPARING = {
 and without their threads the process can be forked."""
 
 MANY_BYTES = 1 << 30
-"""Of windows in larger files, counting keeps two threads busy all the time: vendors in processes of their own
-would save nothing, but take their 150 MB at the worst moment."""
+"""Of windows in larger files, counting keeps two threads busy all the time: what judges and draws is loaded
+after it, since it would save nothing before, but take its 150 MB at the worst moment."""
 
 ELSEWHERE = ("pandas",)
 """What Arrow imports where it is there; those who ask for it are in processes of their own."""
@@ -77,27 +75,31 @@ def check(
     if train and not train.is_file():
         raise typer.BadParameter(f"{train}: no such file.", param_hint="--train")
     _spare()
-    from amends.cli.loading import CHECK, PAGE
+    from amends.cli.loading import CHECK, PAGE, beside
+    from amends.ports import at_once, here
 
     many = _bytes_of(reference + current) > MANY_BYTES
-    with _asking(*PAGE, wanted=bool(out) and not many) as draw:
-        with _asking(*CHECK, wanted=not many) as ask, without(*([] if many else ELSEWHERE)):
-            with unsearched(), compiled(*FUNCTIONS):
-                import amends.measures.quality  # noqa: F401 - what the gate judges by
-                from amends.adapters.fairlearn_metrics import FairlearnMetrics
-                from amends.adapters.files import load_spec
-                from amends.adapters.great_expectations import GreatExpectationsGate
-                from amends.cli.loading import aside, rules_for
-                from amends.ports import at_once
-                from amends.workflow.assess import assess
+    with beside(*PAGE) if out and not many else nullcontext(here) as draw:
+        with ExitStack() as vendors:
+            ask = None if many else vendors.enter_context(beside(*CHECK))
+            with without(*ELSEWHERE):
+                with unsearched(), compiled(*FUNCTIONS):
+                    import amends.measures.quality  # noqa: F401 - what the gate judges by
+                    from amends.adapters.fairlearn_metrics import FairlearnMetrics
+                    from amends.adapters.files import load_spec
+                    from amends.adapters.great_expectations import GreatExpectationsGate
+                    from amends.cli.loading import aside, rules_for
+                    from amends.workflow.assess import assess
 
-            model = load_spec(spec)
-            rules = rules_for(model, policy)
-            before = read_window(model, reference)
-            now = read_window(model, current, before)
+                model = load_spec(spec)
+                rules = rules_for(model, policy)
+                before = read_window(model, reference)
+                now = read_window(model, current, before)
+            ask = ask or vendors.enter_context(beside(*CHECK))
             gate, metrics = GreatExpectationsGate(rules, ask), FairlearnMetrics(ask)
-            beside = at_once if many else aside  # a copy, too, would take its memory at the worst moment
-            assessment = assess(model, rules, before, now, quality=gate, fairness=metrics, aside=beside)
+            apart = at_once if many else aside  # a copy, too, would take its memory at the worst moment
+            with without(*ELSEWHERE):
+                assessment = assess(model, rules, before, now, quality=gate, fairness=metrics, aside=apart)
         if out:
             _write(out, model, before, now, assessment, draw=draw)
     _tell(assessment, as_json=as_json, explained_by=rules if explain else None)
@@ -147,14 +149,6 @@ def _spare() -> None:
 
     put_off()
     share()
-
-
-def _asking(*names: str, wanted: bool) -> "AbstractContextManager[Ask]":
-    """Give what calls functions in a process with some vendors, or where none is wanted in this one."""
-    from amends.cli.loading import beside
-    from amends.ports import here
-
-    return beside(*names) if wanted else nullcontext(here)
 
 
 def _write(

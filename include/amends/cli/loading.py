@@ -53,21 +53,20 @@ UNDRAWN = ("evidently.tests", "nltk", "plotly.figure_factory", "sklearn")
 def beside(*names: str) -> Iterator[Ask]:
     """Start a process that imports modules, and give what calls a function in it.
 
-    What is asked and answered is pickled, so it has to be small. Where no other thread is, the process is
-    forked: it shares what is loaded already. Modules that are loaded here are asked here. A module that
-    cannot be imported says so where it is used.
+    What is asked and answered is pickled, so it has to be small. Where this process can be copied, it is, and
+    shares what is loaded already. Modules that are loaded here are asked here. A module that cannot be
+    imported says so where it is used.
     """
     os.environ.update(GX_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1")
     if all(name in sys.modules for name in names):
         yield here
         return
     import_module(SHARED)
-    forked = _alone()
+    forked = parting()
     context: Any = get_context("fork" if forked else "spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, ours, names), name="vendors", daemon=True)
-    gc.freeze()  # a search for garbage would write to what is shared, and so copy it
-    process.start()
+    _start(process)
     theirs.close()
     try:
         yield partial(_asked, ours, Lock())
@@ -90,29 +89,34 @@ def rules_for(model: "ModelSpec", path: str | Path | None = None) -> "Policy":
     return load_policy(path, own).overridden(model.policy, f"model {model.name!r}")
 
 
-def _alone() -> bool:
-    """Whether this process can be forked: one thread, by Linux's own count, so that no lock is held."""
-    threads = Path("/proc/self/task")
-    return threads.is_dir() and len(list(threads.iterdir())) == 1
-
-
 def aside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     """Start a function in a copy of this process, which has all it needs; give what waits for its answer.
 
-    Arrow's own threads may be there: idle, as now, they hold nothing, and a copy starts with new ones. Where
-    there are others, or no forking, the function is called at once.
+    Where it cannot be copied the function is called at once.
     """
-    if active_count() > 1 or sys.platform != "linux":
+    if not parting():
         return at_once(function, *arguments)
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments), name="aside", daemon=True)
-    give_back()  # what is free here would be filled there, and so copied
-    gc.freeze()
-    with catch_warnings(action="ignore", category=DeprecationWarning):  # Python 3.12 counts Arrow's threads
-        process.start()
+    _start(process)
     theirs.close()
     return partial(_received, ours)
+
+
+def parting() -> bool:
+    """Whether this process can be copied.
+
+    Arrow's own threads may be there: idle, as now, they hold nothing, and a copy starts with new ones.
+    """
+    return active_count() == 1 and sys.platform == "linux"
+
+
+def _start(process: Any) -> None:
+    give_back()  # what is free here would be filled there, and so copied
+    gc.freeze()  # a search for garbage would write to what is shared, and so copy it
+    with catch_warnings(action="ignore", category=DeprecationWarning):  # Python 3.12 counts Arrow's threads
+        process.start()
 
 
 def _asked(there: "Connection", lock: Lock, function: Callable[..., Any], *arguments: Any) -> Any:

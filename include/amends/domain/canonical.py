@@ -7,6 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
+class Plain(str):
+    """A text of letters, digits and the like (base64): none of them is spelled otherwise in JSON."""
+
+    __slots__ = ()
+
+
 def canonical_json(document: Any) -> bytes:
     """Encode as UTF-8 JSON with sorted keys and no spaces.
 
@@ -48,6 +54,8 @@ def _spelled(document: Any) -> Iterator[bytes]:
             yield (b"," if place else b"{") + canonical_json(key) + b":"
             yield from _spelled(document[key])
         yield b"}"
+    elif isinstance(document, Plain):
+        yield from (b'"', document.encode(), b'"')
     else:
         yield canonical_json(document)
 

@@ -7,8 +7,11 @@ neither hide a move nor make one, as they do with a Wasserstein distance in stan
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TypeVar
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 from scipy.special import chdtrc, kolmogorov
@@ -30,6 +33,9 @@ Z = 1.96
 NONE = Estimate(0.0, 0.0, 0.0)
 
 
+P = TypeVar("P", NumericProfile, CategoricalProfile)
+
+
 @dataclass(frozen=True, slots=True)
 class Shift:
     """A column's move.
@@ -44,6 +50,22 @@ class Shift:
     crossed: Estimate = NONE
 
 
+def _once(shift: Callable[[P, P], Shift]) -> Callable[[P, P], Shift]:
+    """Remember the move of a profile from another as long as it is there: several judges ask for it."""
+    known = WeakKeyDictionary[P, tuple[ReferenceType[P], Shift]]()
+
+    @wraps(shift)
+    def found(reference: P, current: P) -> Shift:
+        before, moved = known.get(current, (None, None))
+        if moved is None or before is None or before() is not reference:
+            moved = shift(reference, current)
+            known[current] = ref(reference), moved
+        return moved
+
+    return found
+
+
+@_once
 def numeric_shift(reference: NumericProfile, current: NumericProfile) -> Shift:
     """Compare on the reference's deciles, missing values as one more cell.
 
@@ -64,6 +86,7 @@ def numeric_shift(reference: NumericProfile, current: NumericProfile) -> Shift:
     return replace(shift, crossed=crossed, p=min(2 * min(shift.p, p), 1.0))
 
 
+@_once
 def categorical_shift(reference: CategoricalProfile, current: CategoricalProfile) -> Shift:
     """Compare level by level, nulls as one more cell; rare levels are put together.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from amends.domain.canonical import Plain
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats
 
@@ -271,9 +272,9 @@ class CategoricalProfile:
         return cls(dict(document["counts"]), document["nulls"], document["overflow"])
 
 
-def pack(numbers: Any, kind: str) -> str:
+def pack(numbers: Any, kind: str) -> Plain:
     """Write an array as base64 of its little-endian bytes: exact and quick."""
-    return base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode()
+    return Plain(base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode())
 
 
 def unpack(text: str, kind: str) -> Any:
