@@ -28,12 +28,12 @@ table = {"value": [1.0, 5.0], "evidence": [1.0, 1.0], "low": [0.0, 0.0], "high":
 print(broken(table))
 counts = {"sex": ["f", "f", "m"], "label": [0, 1, 1], "predicted_label": [1, 0, 1], "count": [30, 10, 20]}
 print(rates(pa.table(counts), ["sex"])["selection_rate"].to_pylist())
-print(sorted({"sqlalchemy", "scipy.stats"} & {*sys.modules}))
+print(sorted({"sqlalchemy", "scipy.stats", "sklearn.metrics", "urllib3"} & {*sys.modules}))
 import scipy
 print(scipy.stats.norm.cdf(0))
-import scipy.stats, sqlalchemy
-from sklearn.metrics._ranking import rankdata
-print(rankdata([3, 1, 2]), rankdata is scipy.stats.rankdata, scipy.stats.norm.cdf(0))
+import scipy.stats, sklearn.metrics, sqlalchemy, urllib3
+from fairlearn.metrics._generated_metrics import skm
+print(skm.accuracy_score([1, 0], [1, 1]), skm is sklearn.metrics, scipy.stats.norm.cdf(0))
 """
 COMPILED = """
 import sys
@@ -62,7 +62,7 @@ def test_what_is_put_off_is_there_when_it_is_used() -> None:
 
 def test_the_vendors_judge_without_what_they_can_spare() -> None:
     """They answer rightly; what was left out can be imported afterwards, and its stand-ins call it."""
-    assert run(JUDGED) == ["({1}, set())", "[0.75, 1.0]", "[]", "0.5", "[3. 1. 2.] False 0.5"]
+    assert run(JUDGED) == ["({1}, set())", "[0.75, 1.0]", "[]", "0.5", "0.5 False 0.5"]
 
 
 def test_a_package_is_its_compiled_functions_for_a_while_only() -> None:

@@ -35,14 +35,14 @@ CHECK = ("great_expectations", "fairlearn.metrics")
 """What judges a window: two seconds of imports."""
 PAGE = ("evidently.presets", "evidently.legacy.renderers.html_widgets")
 """What draws the page: three seconds of imports."""
-SPARABLE = ("sqlalchemy", "google", "psycopg2", "rich")
+SPARABLE = ("sqlalchemy", "google", "psutil", "psycopg2", "rich")
 """What they import where it is there: for sources and clouds that nobody here asks about, and for show."""
 SHARED = "pyarrow.compute"
 """What both sides need: loaded before they part, and so once."""
 UNUSED = (
-    "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize",
-    "scipy.sparse.csgraph", "scipy.sparse.linalg", "scipy.spatial", "scipy.special", "scipy.stats",
-    "sklearn.metrics.cluster", "sklearn.metrics.pairwise",
+    "great_expectations.core.http", "requests", "scipy.integrate", "scipy.interpolate", "scipy.linalg",
+    "scipy.ndimage", "scipy.optimize", "scipy.sparse.csgraph", "scipy.sparse.linalg", "scipy.spatial",
+    "scipy.special", "scipy.stats", "sklearn.metrics", "urllib3",
 )  # fmt: skip
 """What they take functions of by name, and call none of; Great Expectations' own say themselves which."""
 UNDRAWN = ("evidently.tests", "nltk", "plotly.figure_factory", "sklearn")

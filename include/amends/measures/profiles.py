@@ -69,8 +69,8 @@ class Axis:
         np.divide(away, units, out=units)
         units += 1.0
         units *= BINS / 2
-        indices: Counts = units.astype(np.int64)
-        return np.minimum(indices, BINS - 1, out=indices)
+        np.minimum(units, BINS - 0.5, out=units)  # the last bin has its upper end, too
+        return units.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
