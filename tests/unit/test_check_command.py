@@ -203,6 +203,20 @@ def test_what_a_check_has_no_use_for_is_not_loaded(large: bool, capsys: pytest.C
     assert told.stdout == capsys.readouterr().out
 
 
+def test_large_files_have_the_same_page(files: Path) -> None:
+    """It is drawn here, by what had to do without pandas while it read and judged."""
+    arguments = ["check", "--spec", "spec.yaml", "--reference", "ref.parquet", "--current", "bad.parquet"]
+    program = (
+        "from amends import cli; from amends.cli import check\n"
+        f"check.MANY_BYTES = 0; raise SystemExit(cli.run({[*arguments, '--out', 'large']}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert check("bad.parquet", "--out", "small") == 1
+    for name in ("report.html", "assessment.json"):
+        assert (files / "large" / name).read_bytes() == (files / "small" / name).read_bytes()
+
+
 @pytest.mark.usefixtures("files")
 def test_a_fault_of_our_own_is_one_line_and_exit_code_3(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

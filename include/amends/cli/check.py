@@ -30,7 +30,7 @@ MANY_BYTES = 1 << 30
 after it, since it would save nothing before, but take its 150 MB at the worst moment."""
 
 ELSEWHERE = ("pandas",)
-"""What Arrow imports where it is there; those who ask for it are in processes of their own."""
+"""What Arrow imports where it is there; who asks for it is in a process of its own, or comes last."""
 
 FUNCTIONS = ("scipy.special", "_ufuncs")
 """What judging calls of scipy; its wrappers for arrays of others take longer to import than judging does."""
