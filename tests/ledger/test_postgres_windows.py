@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 from amends.adapters.postgres import connect
-from amends.adapters.postgres_windows import BLOCK_BYTES, PostgresWindows
+from amends.adapters.postgres.arrow import BATCH_BYTES
+from amends.adapters.postgres_windows import PostgresWindows
 from amends.domain.spec import Columns, ModelSpec, Source
 from amends.domain.window import Window
 from amends.errors import DataError, Unavailable
@@ -139,6 +140,32 @@ def test_every_type_is_read_as_what_it_is(dsn: str) -> None:
     assert {name: found[name][2] for name in names} == dict.fromkeys(names)
 
 
+@pytest.mark.parametrize(("encoding", "region"), [("LATIN1", "été"), ("SQL_ASCII", "ete")])
+def test_a_database_in_another_encoding_is_read(dsn: str, encoding: str, region: str) -> None:
+    """Texts come as Unicode from a database that keeps them otherwise, or does not know how."""
+    there = _encoded(dsn, encoding)
+    execute(there, TABLE.format(time="timestamptz"), ROW, f"UPDATE log SET region = '{region}'")
+    assert rows(there)["region"].to_pylist() == [region]
+
+
+def test_bytes_that_are_no_text_are_bad_data(dsn: str) -> None:
+    """A database without an encoding may hold anything; what is no UTF-8 is said, not passed on."""
+    there = _encoded(dsn, "SQL_ASCII")
+    execute(there, TABLE.format(time="timestamptz"), ROW)
+    execute(there, "SET client_encoding = 'SQL_ASCII'; UPDATE log SET region = E'\\xe9'")
+    with pytest.raises(DataError, match="invalid byte sequence"):
+        rows(there)
+
+
+def _encoded(dsn: str, encoding: str) -> str:
+    """Give a database of that encoding, beside the test's own; the server ends with the tests."""
+    from psycopg.conninfo import make_conninfo
+
+    name = f"{_name(dsn)}_{encoding.lower()}"
+    execute(dsn, f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    return make_conninfo(dsn, dbname=name)
+
+
 def test_every_row_comes_once_over_many_batches(dsn: str) -> None:
     """One hundred thousand rows are more than a block: each id is there once, the sum is Gauss's."""
     wide = "repeat('x', 80) || g"
@@ -152,7 +179,7 @@ def test_every_row_comes_once_over_many_batches(dsn: str) -> None:
     ids = [number for batch in batches for number in batch["id"].to_pylist()]
     assert len(batches) > 1
     assert (len(ids), len(set(ids)), sum(ids)) == (100_000, 100_000, 5_000_050_000)
-    assert max(batch.nbytes for batch in batches) < 4 * BLOCK_BYTES
+    assert max(batch.nbytes for batch in batches) < 4 * BATCH_BYTES
 
 
 def test_an_error_after_many_rows_is_no_end_of_the_window(dsn: str) -> None:
@@ -167,6 +194,38 @@ def test_an_error_after_many_rows_is_no_end_of_the_window(dsn: str) -> None:
     )
     with pytest.raises(DataError, match="division by zero"):
         list(PostgresWindows(dsn).batches(SPEC, None))
+
+
+def test_a_server_that_goes_away_is_no_end_of_the_window(dsn: str) -> None:
+    """A connection that is ended between two batches gives an error, not a window of fewer rows."""
+    execute(
+        dsn,
+        "CREATE VIEW log AS SELECT g AS id, timestamptz '2026-03-01' AS ts, repeat('x', 500) AS version,"
+        " .5::float8 AS score, 1 AS yhat, 0 AS y, 1.5 AS income, 'n' AS region, 'f' AS sex"
+        " FROM generate_series(1, 1000000) AS g",
+    )
+    batches = PostgresWindows(dsn).batches(SPEC, None)
+    next(batches)
+    execute(
+        dsn,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND query LIKE 'COPY%'",
+    )
+    with pytest.raises(Unavailable, match=r"does not answer: (terminating|server closed)"):
+        list(batches)
+
+
+def test_a_read_that_takes_longer_than_the_server_allows_is_no_bad_data(dsn: str) -> None:
+    """A statement that the server cancels is for its operators: the rows are as they should be."""
+    execute(
+        dsn,
+        "CREATE VIEW log AS SELECT g AS id, timestamptz '2026-03-01' AS ts, pg_sleep(0.001)::text AS version,"
+        " .5::float8 AS score, 1 AS yhat, 0 AS y, 1.5 AS income, 'n' AS region, 'f' AS sex"
+        " FROM generate_series(1, 1000000) AS g",
+        f"ALTER DATABASE {_name(dsn)} SET statement_timeout = '300ms'",
+    )
+    with pytest.raises(Unavailable, match="canceling statement due to statement timeout"):
+        rows(dsn)
 
 
 def test_who_stops_early_leaves_no_query_behind(dsn: str) -> None:

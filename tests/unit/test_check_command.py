@@ -145,6 +145,35 @@ def test_digests_stand_for_rows(files: Path, capsys: pytest.CaptureFixture[str])
     assert [f["verdict"] for f in by_digests["findings"]] == [f["verdict"] for f in by_rows["findings"]]
 
 
+def test_a_window_of_files_is_digested_alone(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a row a minute an hour has sixty, its end left out; the spec's own source needs no --data."""
+    owned = {**SPEC, "source": {"kind": "parquet", "path": str(files / "ref.parquet")}}
+    (files / "owned.yaml").write_text(yaml.safe_dump(owned))
+    for spec, data in (("spec.yaml", ["--data", "ref.parquet"]), ("owned.yaml", [])):
+        span = ["--window", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--out", "hour.digest"]
+        assert cli.run(["digest", "--spec", spec, *data, *span]) == 0
+        assert "hour.digest: 60 rows, sha256:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--data", "ref.parquet", "--window", "today"], "'today' is no span"),
+        (["--data", "ref.digest", "--window", "2026-01-01/2026-01-02"], "ref.digest: a digest is whole"),
+        ([], "nothing says where the rows of 'sample' are. Give --rows"),
+    ],
+)
+def test_a_digest_of_nothing_is_one_line(
+    files: Path, capsys: pytest.CaptureFixture[str], given: list[str], told: str
+) -> None:
+    """What is wrong and the way out; nothing is written."""
+    assert cli.run(["digest", "--spec", "spec.yaml", *given, "--out", "made.digest"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+    assert not (files / "made.digest").exists()
+
+
 def _spoil(files: Path) -> dict[str, list[str]]:
     """Arguments that are wrong in one way each, by a piece of the line that has to be said."""
     (files / "text.parquet").write_text("id,at\n1,2\n")

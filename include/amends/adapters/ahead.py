@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-MOST = 2
-"""Values that wait to be taken: bounds the memory."""
+MOST = 6
+"""Values that wait to be taken: bounds the memory. As many batches as are counted together: the server
+goes on meanwhile."""
 
 
 @contextmanager

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from amends.adapters.ahead import ahead
-from amends.adapters.copy_binary import NUMBERS, batches
+from amends.adapters.postgres.arrow import arrow_rows
 from amends.adapters.postgres.connection import connect
 from amends.domain.spec import ModelSpec
 from amends.domain.window import Window
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg.sql import Composable
 
-BLOCK_BYTES = 4 << 20
-"""Rows parsed at once: bounds the memory."""
-
-ENDED = -1
-"""What libpq gives for the length of a row after the last one."""
-
 LONGEST_NAME = 63
 """PostgreSQL cuts longer identifiers silently, and would read another column."""
 
@@ -33,8 +26,11 @@ FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
 """
 
-TEXTS = {"text", "character varying", "character"}
-"""Types whose fields are sent as their text."""
+SENT = {
+    "smallint", "integer", "bigint", "real", "double precision", "boolean", "date",
+    "timestamp with time zone", "text", "character varying", "character",
+}  # fmt: skip
+"""Types that are sent as they are; others are sent as their text."""
 
 SAME_ORDER = (
     "SELECT set_config('synchronize_seqscans', 'off', false),"
@@ -59,19 +55,13 @@ class _Log:
         naive = kind in {"timestamp without time zone", "date"} and (column == self.time or kind != "date")
         return SQL("({}::timestamp AT TIME ZONE 'UTC')").format(name) if naive else name
 
-    def sent_as(self, column: str) -> str:
-        """Type that :meth:`field` has: one that is read as a number, or text."""
-        kind = self.kinds[column]
-        if column == self.time or kind == "timestamp without time zone":
-            return "timestamp with time zone"
-        return kind if kind in NUMBERS else "text"
-
     def field(self, column: str) -> "Composable":
         """SQL for a column as it is sent; other types than numbers, times and texts as their text."""
         from psycopg.sql import SQL
 
-        spelled = self.sent_as(column) == "text" and self.kinds[column] not in TEXTS
-        return SQL("({})::text" if spelled else "{}").format(self.value(column))
+        kind = self.kinds[column]
+        timed = column == self.time or kind == "timestamp without time zone"
+        return SQL("{}" if timed or kind in SENT else "({})::text").format(self.value(column))
 
     def where(self, window: Window | None) -> "Composable":
         """SQL that keeps a window's rows, in terms that an index on the time column can serve."""
@@ -110,15 +100,12 @@ class PostgresWindows:
         from psycopg.sql import SQL
 
         with connect(self._dsn) as connection:
-            connection.execute(SAME_ORDER)
             log = _log(connection, spec)
-            columns = SQL(", ").join(log.field(name) for name in spec.columns.all)
-            query = SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT binary)").format(
-                columns, log.table, log.where(window)
-            )
-            kinds = [log.sent_as(name) for name in spec.columns.all]
-            with connection.cursor() as cursor, cursor.copy(query) as copy, ahead(_blocks(copy)) as blocks:
-                yield from _parsed(blocks, _schema(spec, log), kinds, str(spec.source and spec.source.table))
+            fields = SQL(", ").join(log.field(name) for name in spec.columns.all)
+            query = SQL("SELECT {} FROM {}{}").format(fields, log.table, log.where(window))
+            asked = query.as_string(connection)
+        with arrow_rows(self._dsn, asked, [SAME_ORDER]) as batches:
+            yield from _typed(batches, _schema(spec, log), str(spec.source and spec.source.table))
 
     def span(self, spec: ModelSpec) -> tuple[datetime, datetime] | None:
         """First and last event time there is, or None where the log is empty."""
@@ -187,51 +174,35 @@ def _schema(spec: ModelSpec, log: _Log) -> "pa.Schema":
     return pa.schema({**types, spec.columns.timestamp: pa.timestamp("us", "UTC")})
 
 
-def _parsed(
-    blocks: "Iterator[list[Any]]", schema: "pa.Schema", kinds: "list[str]", table: str
+def _typed(
+    batches: "Iterator[pa.RecordBatch]", schema: "pa.Schema", table: str
 ) -> "Iterator[pa.RecordBatch]":
     import pyarrow as pa
 
     empty = True
-    try:
-        for batch in batches(blocks, schema, kinds):
-            empty = False
-            yield batch
-    except DataError as error:
-        raise DataError(f"table {table!r}: {error}") from error
-    except pa.ArrowInvalid as error:
-        said = str(error).splitlines()[0]
-        raise DataError(f"table {table!r}: {said}. Correct the row, or the column's type.") from error
+    for batch in batches:
+        empty = False
+        try:
+            columns = [_cast(column, field) for column, field in zip(batch.columns, schema, strict=True)]
+        except pa.ArrowInvalid as error:
+            said = str(error).splitlines()[0]
+            raise DataError(f"table {table!r}: {said}. Correct the row, or the column's type.") from error
+        except DataError as error:
+            raise DataError(f"table {table!r}: {error}") from error
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
     if empty:
         yield pa.RecordBatch.from_pylist([], schema)
 
 
-def _blocks(copy: "psycopg.Copy") -> "Iterator[list[Any]]":
-    """Rows as libpq has them, some at a time; psycopg is asked only to wait for more.
+def _cast(column: "pa.Array", field: "pa.Field") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    psycopg's own iteration goes through its waiting for every row. Bytes are copied: views of libpq's memory
-    would be searched for garbage, again and again, which takes a fifth of the time.
-    """
-    from psycopg.errors import error_from_result
-    from psycopg.pq import ExecStatus
-
-    server = copy.connection.pgconn
-    one: Any
-    rows, size = list[Any](), 0
-    while True:
-        length, row = server.get_copy_data(1)
-        if length == ENDED:
-            break
-        one = bytes(row) if length else copy.read()  # which waits where nothing has arrived yet
-        if not one:
-            break
-        rows.append(one)
-        size += len(one)
-        if size >= BLOCK_BYTES:
-            yield rows
-            rows, size = [], 0
-    while result := server.get_result():
-        if result.status != ExecStatus.COMMAND_OK:
-            raise error_from_result(result)
-    if rows:
-        yield rows
+    kind = field.type
+    if pa.types.is_temporal(kind):
+        numbers = column.view(pa.int64() if pa.types.is_timestamp(kind) else pa.int32())
+        first = pc.min(numbers).as_py()
+        # both infinities, counted from 1970 instead of 2000, come before all times
+        if first is not None and first < -(2 ** (numbers.type.bit_width - 2)):
+            raise DataError(f"column {field.name!r} holds infinity, which is no time. Write null.")
+    return column.cast(kind)

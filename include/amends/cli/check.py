@@ -1,4 +1,4 @@
-"""`amends check` and `amends digest`: assess a window of Parquet rows, without Airflow or a database."""
+"""`amends check` and `amends digest`: read a window and assess it, without Airflow or a ledger."""
 
 import os
 from contextlib import ExitStack, nullcontext
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.sources import Rows, source_of, window_of
 from amends.cli.sparing import compiled, put_off, unsearched, without
+from amends.errors import BadInput
 
 if TYPE_CHECKING:
     from amends.domain.assessment import Assessment
     from amends.domain.policy import Policy
     from amends.domain.spec import ModelSpec
+    from amends.domain.window import Window
     from amends.measures.digests import WindowDigest
     from amends.ports import Ask
 
@@ -50,7 +53,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 Why = Annotated[
     bool, typer.Option("--explain", help="Name each rule that fired or nearly did, too (not in the JSON).")
 ]
-Data = Annotated[list[str], typer.Option("--data", help="Parquet file, folder or glob; may be repeated.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", help="As --reference of `amends check`; without it the spec's source is read."),
+]
+Span = Annotated[
+    str | None, typer.Option("--window", help="START/END of the window, as ISO 8601 times; else all rows.")
+]
 Like = Annotated[
     Path | None, typer.Option("--like", help="The reference's digest; give it for every later window.")
 ]
@@ -107,30 +116,48 @@ def check(
         raise typer.Exit(1)
 
 
-def digest(spec: Spec, data: Data, out: Digest, *, like: Like = None) -> None:
+def digest(
+    spec: Spec, out: Digest, *, data: Data = None, rows: Rows = None, window: Span = None, like: Like = None
+) -> None:
     """Reduce a window to its digest, which `amends check` takes in place of the rows.
 
     Example: amends digest --spec model.yaml --data july.parquet --like june.digest --out july.digest
     """
     _spare()
-    from amends.adapters.files import load_spec, read_digest, write_digest
+    with without(*ELSEWHERE):
+        from amends.adapters.files import load_spec, read_digest, write_digest
+        from amends.workflow.digest import digest_window
 
-    made = read_window(load_spec(spec), data, read_digest(like) if like else None)
-    write_digest(made, out)
+        model = load_spec(spec)
+        before = read_digest(like) if like else None
+        span = window_of(model, window) if window else None
+        if data:
+            made = read_window(model, data, before, span)
+        else:
+            made = digest_window(model, source_of(model, rows), span, before)
+        write_digest(made, out)
     print(f"{out}: {made.rows} rows, {made.digest}")
 
 
-def read_window(model: "ModelSpec", given: list[str], like: "WindowDigest | None" = None) -> "WindowDigest":
-    """Read a window: digests where digests are given, rows where rows are, added up."""
+def read_window(
+    model: "ModelSpec", given: list[str], like: "WindowDigest | None" = None, span: "Window | None" = None
+) -> "WindowDigest":
+    """Read a window: digests where digests are given, rows where rows are, added up.
+
+    :param span: of the rows; None for all.
+    :raises BadInput: a span of what is a digest.
+    """
     from amends.adapters.files import read_digest
     from amends.adapters.parquet import ParquetWindows
     from amends.measures.digests import WindowDigest
     from amends.workflow.digest import digest_window
 
+    if span and (whole := [path for path in given if path.endswith(".digest")]):
+        raise BadInput(f"{whole[0]}: a digest is whole and has no rows to choose from. Leave --window out.")
     digests = [read_digest(path) for path in given if path.endswith(".digest")]
     paths = [path for path in given if not path.endswith(".digest")]
     if paths:
-        digests.append(digest_window(model, ParquetWindows(*paths), None, like or next(iter(digests), None)))
+        digests.append(digest_window(model, ParquetWindows(*paths), span, like or next(iter(digests), None)))
     return reduce(WindowDigest.merge, digests)
 
 

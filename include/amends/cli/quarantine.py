@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.database import Dsn, ledger_of
+from amends.cli.sources import Rows, source_of, window_of
 from amends.errors import BadInput
 
 if TYPE_CHECKING:
     from amends.domain.spec import ModelSpec
     from amends.domain.window import Window
     from amends.measures.digests import WindowDigest
-    from amends.ports import WindowSource
 
 Spec = Annotated[Path, typer.Option("--spec", help="The model's spec (YAML).")]
 Span = Annotated[str, typer.Option("--window", help="START/END of the held window, as ISO 8601 times.")]
@@ -27,10 +27,6 @@ Reference = Annotated[
     typer.Option("--reference", help="As in `amends check`; without it the spec's source is read."),
 ]
 Data = Annotated[list[str] | None, typer.Option("--data", help="The repaired rows, likewise.")]
-Rows = Annotated[
-    str | None,
-    typer.Option("--rows", envvar="AMENDS_ROWS_DSN", help="libpq URL of the rows, for a Postgres source."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -58,7 +54,7 @@ def release(
     model, ledger = load_spec(spec), ledger_of(dsn)
     if not by.strip():
         raise BadInput("release: a name is needed. Give --by.")
-    span = _window(model, window)
+    span = window_of(model, window)
     policy = rules_for(model, os.environ.get("AMENDS_POLICY"))
     before, now = _digests(model, span, reference, data, rows)
     facts = release_window(
@@ -111,16 +107,6 @@ def _show(found: list[dict[str, Any]], consumer: str, *, as_json: bool) -> None:
         print(f"{consumer}: no notices.")
 
 
-def _window(model: "ModelSpec", text: str) -> "Window":
-    from amends.domain.window import Window, as_utc
-
-    start, _, end = text.partition("/")
-    try:
-        return Window(model.name, as_utc(start), as_utc(end))
-    except ValueError:
-        raise BadInput(f"window {text!r} is no span. Write START/END as ISO 8601 times.") from None
-
-
 def _digests(
     model: "ModelSpec",
     window: "Window",
@@ -135,10 +121,10 @@ def _digests(
     if reference:
         before = read_window(model, reference)
     else:
-        before = digest_window(model, _source(model, rows), _reference(model))
+        before = digest_window(model, source_of(model, rows), _reference(model))
     if data:
         return before, read_window(model, data, before)
-    return before, digest_window(model, _source(model, rows), window, before)
+    return before, digest_window(model, source_of(model, rows), window, before)
 
 
 def _reference(model: "ModelSpec") -> "Window":
@@ -147,16 +133,3 @@ def _reference(model: "ModelSpec") -> "Window":
     if model.windows is None:
         raise BadInput(f"model {model.name!r} has no windows section. Give --reference and --data.")
     return Window(model.name, model.windows.reference_start, model.windows.reference_end)
-
-
-def _source(model: "ModelSpec", rows: str | None) -> "WindowSource":
-    from amends.adapters.parquet import ParquetWindows
-    from amends.adapters.postgres_windows import PostgresWindows
-
-    if model.source is not None and model.source.kind == "parquet":
-        return ParquetWindows(str(model.source.path))
-    if model.source is not None and rows:
-        return PostgresWindows(rows)
-    raise BadInput(
-        f"nothing says where the rows of {model.name!r} are. Give --rows, or --reference and --data."
-    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.database import Dsn, dsn_of
+from amends.cli.sources import source_of
 from amends.errors import BadInput
 
 if TYPE_CHECKING:
@@ -147,14 +148,6 @@ def _services(model: "ModelSpec", dsn: str, *, log: str | None, registry: str) -
         rules_for(model, os.environ.get("AMENDS_POLICY")),
         ledger=PostgresLedger(dsn),
         registry=MlflowRegistry(registry),
-        source=_source(model, log or dsn),
-        shadow=_source(shadow_spec(model), log or dsn),
+        source=source_of(model, log or dsn),
+        shadow=source_of(shadow_spec(model), log or dsn),
     )
-
-
-def _source(model: "ModelSpec", log: str) -> Any:
-    from amends.adapters.parquet import ParquetWindows
-    from amends.adapters.postgres_windows import PostgresWindows
-
-    path = model.source.path if model.source and model.source.kind == "parquet" else None
-    return ParquetWindows(path) if path else PostgresWindows(log)

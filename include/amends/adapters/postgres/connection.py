@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-CONNECT_SECONDS = 10
+ASKED: dict[str, Any] = {"connect_timeout": 10, "application_name": "amends", "client_encoding": "UTF8"}
+"""Of every connection, beside its DSN; seconds."""
 LOCK_SECONDS = 60
 
 SETTINGS = (
@@ -33,9 +34,7 @@ def connect(dsn: str) -> "Iterator[psycopg.Connection[Any]]":
     import psycopg
 
     try:
-        with psycopg.connect(
-            dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="amends"
-        ) as connection:
+        with psycopg.connect(dsn, autocommit=True, **ASKED) as connection:
             connection.execute(SETTINGS)
             yield connection
     except psycopg.Error as error:
@@ -61,7 +60,7 @@ def translated(error: "psycopg.Error", dsn: str) -> AmendsError:
         case errors.InsufficientPrivilege():
             outcome = Unavailable(f"{where}: {said}. Connect as a role that may.")
         case errors.DataError():
-            outcome = DataError(f"{where} cannot store it: {said}.")
+            outcome = DataError(f"{where} cannot take or give a value: {said}.")
         case _:
             outcome = LedgerError(f"{where} refused it: {said}.")
     return outcome
