@@ -8,17 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from frames import spec
-from goals import Cost, cost, goal, median, seconds
+from goals import QUIETLY, Cost, cost, goal, median, seconds
 from pyarrow import csv
 
 TYPES = {pa.float64(): "double precision", pa.int8(): "smallint", pa.timestamp("us"): "timestamp"}
-OURS = """
-import sys
-from amends.adapters.files import load_spec
-from amends.adapters.postgres_windows import PostgresWindows
-from amends.workflow.digest import digest_window
-assert digest_window(load_spec(sys.argv[1]), PostgresWindows(sys.argv[2]), None).rows == int(sys.argv[3])
-"""
 HOOK = """
 import sys, warnings
 from sqlalchemy import create_engine
@@ -26,8 +19,8 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Connection
 warnings.simplefilter("ignore")
 hook = PostgresHook(connection=Connection(conn_id="bench", conn_type="postgres"))
-hook.get_sqlalchemy_engine = lambda: create_engine(sys.argv[2])  # the socket is no host of a connection
-assert len(hook.get_df("SELECT * FROM bench_log")) == int(sys.argv[3])
+hook.get_sqlalchemy_engine = lambda: create_engine(sys.argv[1])  # the socket is no host of a connection
+assert len(hook.get_df("SELECT * FROM bench_log")) == int(sys.argv[2])
 """
 
 
@@ -52,13 +45,13 @@ def log(logs: Path, pg_server: str) -> tuple[Path, str]:
     return path, pg_server
 
 
-def test_a_window_from_postgres(log: tuple[Path, str], rows: int) -> None:
-    """Time of a process that digests the table, over a COPY to /dev/null and over `PostgresHook.get_df`."""
+def test_a_window_from_postgres(log: tuple[Path, str], rows: int, alternations: int) -> None:
+    """Time of `amends digest` of the table, over a COPY to /dev/null and over `PostgresHook.get_df`."""
     mine, copied, hooked = [], [], []
-    for _ in range(2):
+    for _ in range(alternations):
         copied.append(seconds(lambda: copy_to_nowhere(log[1])))
-        mine.append(run(OURS, log, rows))
-        hooked.append(run(HOOK, log, rows))
+        mine.append(digest(*log, rows))
+        hooked.append(cost(sys.executable, "-c", HOOK, log[1], str(rows)))
     ours, hook, least = median(mine), median(hooked), min(copied)
     print(f"\n{rows} rows: ours {ours.told()}; COPY {least:.2f} s; PostgresHook.get_df {hook.told()}")
     goal("P7", f"from PostgreSQL over COPY to /dev/null, {rows} rows", f"{ours.seconds / least:.1f}x",
@@ -75,6 +68,10 @@ def copy_to_nowhere(dsn: str) -> None:
         connection.execute("COPY bench_log TO '/dev/null' (FORMAT csv)")
 
 
-def run(program: str, log: tuple[Path, str], rows: int) -> Cost:
-    """Run a program on the table in a process of its own."""
-    return cost(sys.executable, "-c", program, *map(str, log), str(rows))
+def digest(spec: Path, dsn: str, rows: int) -> Cost:
+    """`amends digest` of all rows of the table, which are that many."""
+    told = spec.with_name("told")
+    command = ["digest", "--spec", str(spec), "--rows", dsn, "--out", str(spec.with_name("made.digest"))]
+    taken = cost(sys.executable, "-c", QUIETLY, str(told), *command)
+    assert f": {rows} rows, " in told.read_text()
+    return taken

@@ -297,10 +297,12 @@ def test_a_table_that_is_not_there_is_named(dsn: str, table: str | None) -> None
         rows(dsn, replace(SPEC, source=Source(kind="postgres", connection="c", table=table)))
 
 
-def test_a_time_outside_the_calendar_is_bad_data(dsn: str) -> None:
+@pytest.mark.parametrize("time", ["timestamptz", "timestamp", "date"])
+@pytest.mark.parametrize("endless", ["infinity", "-infinity"])
+def test_a_time_outside_the_calendar_is_bad_data(dsn: str, time: str, endless: str) -> None:
     """An event time of infinity is a value nobody can place in a window: one line, not a traceback."""
-    execute(dsn, TABLE.format(time="timestamptz"), ROW, "UPDATE log SET ts = 'infinity'")
-    with pytest.raises(DataError, match="infinity"):
+    execute(dsn, TABLE.format(time=time), ROW, f"UPDATE log SET ts = '{endless}'")
+    with pytest.raises(DataError, match="column 'ts' holds infinity"):
         rows(dsn)
     with pytest.raises(DataError, match="cannot"):
         PostgresWindows(dsn).span(SPEC)

@@ -51,7 +51,7 @@ def _aggregates(spec: "ModelSpec", log: _Log) -> "Iterator[tuple[tuple[str, str]
     yield ("", "rows"), SQL("count(*)")
     yield ("", "distinct"), SQL("count(DISTINCT {})").format(Identifier(spec.columns.id))
     for end, function in (("start", "min"), ("end", "max")):
-        yield ("", end), SQL("{}({})").format(SQL(function), log.value(log.time))
+        yield ("", end), SQL("{}({})").format(SQL(function), log.moment())
     for name in spec.columns.all:
         column = Identifier(name)
         nan = SQL(" AND {} <> 'NaN'").format(column) if log.kinds[name] in FLOATING else SQL("")

@@ -28,7 +28,7 @@ WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
 
 SENT = {
     "smallint", "integer", "bigint", "real", "double precision", "boolean", "date",
-    "timestamp with time zone", "text", "character varying", "character",
+    "timestamp with time zone", "timestamp without time zone", "text", "character varying", "character",
 }  # fmt: skip
 """Types that are sent as they are; others are sent as their text."""
 
@@ -47,21 +47,18 @@ class _Log:
     kinds: Mapping[str, str]
     time: str
 
-    def value(self, column: str) -> "Composable":
-        """SQL for a column; times without a zone are UTC."""
+    def moment(self) -> "Composable":
+        """SQL for the event time; one without a zone, and a day's beginning, are UTC."""
         from psycopg.sql import SQL, Identifier
 
-        kind, name = self.kinds[column], Identifier(column)
-        naive = kind in {"timestamp without time zone", "date"} and (column == self.time or kind != "date")
-        return SQL("({}::timestamp AT TIME ZONE 'UTC')").format(name) if naive else name
+        zoned = self.kinds[self.time] == "timestamp with time zone"
+        return SQL("{}" if zoned else "({}::timestamp AT TIME ZONE 'UTC')").format(Identifier(self.time))
 
     def field(self, column: str) -> "Composable":
         """SQL for a column as it is sent; other types than numbers, times and texts as their text."""
-        from psycopg.sql import SQL
+        from psycopg.sql import SQL, Identifier
 
-        kind = self.kinds[column]
-        timed = column == self.time or kind == "timestamp without time zone"
-        return SQL("{}" if timed or kind in SENT else "({})::text").format(self.value(column))
+        return SQL("{}" if self.kinds[column] in SENT else "({})::text").format(Identifier(column))
 
     def where(self, window: Window | None) -> "Composable":
         """SQL that keeps a window's rows, in terms that an index on the time column can serve."""
@@ -114,7 +111,7 @@ class PostgresWindows:
         with connect(self._dsn) as connection:
             log = _log(connection, spec)
             query = SQL("SELECT min({time}), max({time}) FROM {table}").format(
-                time=log.value(log.time), table=log.table
+                time=log.moment(), table=log.table
             )
             [(first, last)] = connection.execute(query)
         return None if first is None else (first, last)
@@ -198,11 +195,10 @@ def _cast(column: "pa.Array", field: "pa.Field") -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = field.type
-    if pa.types.is_temporal(kind):
-        numbers = column.view(pa.int64() if pa.types.is_timestamp(kind) else pa.int32())
+    if pa.types.is_temporal(column.type):
+        numbers = column.view(pa.int32() if pa.types.is_date(column.type) else pa.int64())
         first = pc.min(numbers).as_py()
         # both infinities, counted from 1970 instead of 2000, come before all times
         if first is not None and first < -(2 ** (numbers.type.bit_width - 2)):
             raise DataError(f"column {field.name!r} holds infinity, which is no time. Write null.")
-    return column.cast(kind)
+    return column.cast(field.type)
