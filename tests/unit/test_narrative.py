@@ -197,6 +197,7 @@ def test_the_comparison_shows_a_measure_once_with_its_gravest_verdict_first() ->
         compared("selection_rate_ratio_change", "inconclusive", "sex", threshold=0.6),
         compared("null_increase", "pass"),
         compared("unit_factor", "breach"),
+        compared("stress_unanswered_missing", "breach"),
     ]
     body = approval_body(
         incident,
@@ -213,5 +214,6 @@ def test_the_comparison_shows_a_measure_once_with_its_gravest_verdict_first() ->
         "| Ratio of favourable decisions (1 is equal) by `sex` | 0.700 | 0.900 | 0.800 | cannot tell |",
         "| Ranking, AUC (1 is best) | 0.700 | 0.900 | 0.800 | ok |",
     ]
-    assert "1 of 2 checks of the rows themselves hold:" in body
-    assert "- **not ok**: `unit_factor` `<img src=x>   7*7`" in body
+    assert "1 of 3 checks of the rows, and of the version on made-up ones, hold:" in body
+    assert "- **not ok**: `unit factor` `<img src=x>   7*7`" in body
+    assert "- **not ok**: `unanswered missing` on made-up rows `<img src=x>   7*7`" in body

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amends.domain.incident import Incident
+from amends.domain.validation import AGAIN, STRESS
 
 MOST_ROWS = 24
 """Rows of the comparison a person is asked to read; the ledger holds them all."""
@@ -209,7 +210,8 @@ def _merged(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _held(checks: Sequence[Mapping[str, Any]]) -> str:
     bad = [one for one in checks if one["verdict"] != "pass"]
-    held = f"\n\n{len(checks) - len(bad)} of {len(checks)} checks of the rows themselves hold"
+    what = "checks of the rows, and of the version on made-up ones,"
+    held = f"\n\n{len(checks) - len(bad)} of {len(checks)} {what} hold"
     named = [f"- {PLAIN[one['verdict']]}: {_about(one)} {code(one['reason'])}" for one in bad[:MOST_ROWS]]
     return "\n".join([held + (":" if bad else "."), "", *named]).rstrip()
 
@@ -224,7 +226,10 @@ def _name(finding: Mapping[str, Any]) -> str:
 def _about(finding: Mapping[str, Any]) -> str:
     about = finding["attribute"] or finding["column"]
     about = ", ".join(about) if isinstance(about, list) else about
-    return code(f"{finding['metric']} of {about}" if about else finding["metric"])
+    metric = str(finding["metric"])
+    words = metric.removeprefix(STRESS).removesuffix(AGAIN).replace("_", " ")
+    where = " on made-up rows" if metric.startswith(STRESS) else ""
+    return code(f"{words} of {about}" if about else words) + where
 
 
 def _number(value: float | None) -> str:
