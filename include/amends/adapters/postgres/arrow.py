@@ -1,4 +1,4 @@
-"""Rows of a query as Arrow record batches: ADBC's driver reads them from a binary COPY, without Python."""
+"""Rows of a query as Arrow record batches: ADBC's driver makes them of a binary COPY, in C++."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,8 @@ def arrow_rows(dsn: str, query: str, settings: Sequence[str] = ()) -> "Iterator[
                 try:
                     yield batches
                 except BaseException:
-                    connection.cancel()
+                    with suppress(adbc.Error):  # it may be gone already
+                        connection.cancel()
                     raise
     except adbc.Error as error:
         raise translated(_as_psycopg(error), dsn) from error
