@@ -123,7 +123,10 @@ def digest(
 
     Example: amends digest --spec model.yaml --data july.parquet --like june.digest --out july.digest
     """
-    _spare()
+    if data:
+        _spare()
+    else:  # batches of a table are made in another thread, which would wait for its memory
+        put_off()
     with without(*ELSEWHERE):
         from amends.adapters.files import load_spec, read_digest, write_digest
         from amends.workflow.digest import digest_window
