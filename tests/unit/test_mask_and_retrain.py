@@ -109,6 +109,15 @@ def test_a_mask_that_makes_no_sense_is_refused(columns: list[str], message: str)
         masked(services(logs("healthy")), columns=columns)
 
 
+def test_a_mask_that_has_nothing_to_fill_in_is_refused() -> None:
+    """The column has come into the log lately, may not be guessed, and this parent takes no missing value."""
+    log = logs("healthy").copy()
+    known = held_out(log, REFERENCE)["at"].sort_values()
+    log.loc[log["at"] < known.iloc[int(len(known) * 0.75)], "income"] = np.nan
+    with pytest.raises(DataError, match="no way to fill income gives scores"):
+        masked(services(log), guess=False)
+
+
 def test_retraining_without_a_column_forgets_it() -> None:
     """The follow-up of a mask: neither fitted on the broken column nor asking for it."""
     given = services(logs("broken"))
