@@ -12,6 +12,7 @@ from goals import QUIETLY, Cost, cost, goal, median, seconds
 from pyarrow import csv
 
 TYPES = {pa.float64(): "double precision", pa.int8(): "smallint", pa.timestamp("us"): "timestamp"}
+ALTERNATIONS = 5
 HOOK = """
 import sys, warnings
 from sqlalchemy import create_engine
@@ -46,9 +47,12 @@ def log(logs: Path, pg_server: str) -> tuple[Path, str]:
 
 
 def test_a_window_from_postgres(log: tuple[Path, str], rows: int, alternations: int) -> None:
-    """Time of `amends digest` of the table, over a COPY to /dev/null and over `PostgresHook.get_df`."""
+    """Time of `amends digest` of the table, over a COPY to /dev/null and over `PostgresHook.get_df`.
+
+    Runs of seconds differ by more than runs of minutes do, so that there are more of them.
+    """
     mine, copied, hooked = [], [], []
-    for _ in range(alternations):
+    for _ in range(max(alternations, ALTERNATIONS)):
         copied.append(seconds(lambda: copy_to_nowhere(log[1])))
         mine.append(digest(*log, rows))
         hooked.append(cost(sys.executable, "-c", HOOK, log[1], str(rows)))
