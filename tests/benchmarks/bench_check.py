@@ -12,6 +12,8 @@ import pytest
 from frames import spec
 from goals import HERE, Cost, check, cost, document, goal, median, seconds
 
+AROUND = 3
+"""Checks before and after each run of the peers, which lasts a hundred times as long."""
 BYTES = ("reference.parquet", "current.parquet")
 
 
@@ -25,10 +27,12 @@ def test_a_check_beside_its_peers(logs: Path, rows: int, alternations: int) -> N
     """P1, P2: time and memory of the whole pass, and with Evidently's page, over the peers' on the rows."""
     mine, paged, theirs = [], [], []
     for _ in range(alternations):
-        mine.append(check(logs, *BYTES))
+        mine += [check(logs, *BYTES) for _ in range(AROUND)]
         theirs.append(peer(logs))
         paged.append(check(logs, *BYTES, "--out", str(logs / "page")))
-        print(f"\namends {mine[-1].told()}; with its page {paged[-1].told()}; peers {theirs[-1].told()}")
+        mine += [check(logs, *BYTES) for _ in range(AROUND)]
+        each = ", ".join(one.told() for one in mine[-2 * AROUND :])
+        print(f"\namends {each}; with its page {paged[-1].told()}; peers {theirs[-1].told()}")
     best, page, other = median(mine), median(paged), median(theirs)
     print(f"\n{rows} rows: amends {best.told()}; with its page {page.told()}; peers {other.told()}")
     faster, smaller = other.seconds / best.seconds, other.megabytes / best.megabytes

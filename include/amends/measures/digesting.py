@@ -40,7 +40,6 @@ from amends.measures.digests import (
 )
 from amends.measures.identities import IdTally, present
 from amends.measures.leaks import LeakProfile, mask_levels
-from amends.measures.memory import give_back
 from amends.measures.piece_counts import Column, Groups, Joint, identified, keyed, numbers_of, plain, timed
 from amends.measures.pieces import Piece, Rows, pieces
 from amends.measures.profiles import SLICE, NumericTally, bounded
@@ -111,8 +110,6 @@ class _Reading:
         """Count a piece of the window."""
         c = self._spec.columns
         joint, ends = self._joint(piece, run)
-        if piece.rows >= FEW_ROWS:  # here most of what is held is needed no more: the last piece's, too
-            give_back()
         scanned, early = [*self._scanned], [name for name in c.all if name in joint.levels]
         jobs: list[Job] = [partial(self._groups, joint, piece.rows)]
         jobs += [partial(self._leaks, piece, joint, name) for name in scanned]
