@@ -13,7 +13,7 @@ import yaml
 from frames import spec, write
 
 HERE = Path(__file__).parent
-REACHED: list[tuple[str, str, str, str, bool]] = []
+REACHED: list[tuple[str, str, str, str, str]] = []
 """Goal, what was measured, figure, target, whether it is met: in the order measured."""
 
 QUIETLY = "import sys, amends.cli as c; sys.stdout = open(sys.argv.pop(1), 'w'); c.main()"
@@ -61,16 +61,20 @@ class Cost:
         return f"{self.seconds:.2f} s, {self.megabytes:.0f} MB"
 
 
-def goal(name: str, what: str, figure: str, target: str, *, met: bool) -> None:
-    """Note a goal for the table."""
-    REACHED.append((name, what, figure, target, met))
-    print(f"\n{name} {what}: {figure} (target {target}, {'met' if met else 'not met'})")
+def goal(name: str, what: str, figure: str, target: str, *, met: bool, applies: bool = True) -> None:
+    """Note a goal for the table.
+
+    :param applies: whether the target is for so many rows; if not, the figure is told and not judged.
+    """
+    said = ("yes" if met else "NO") if applies else "-"
+    REACHED.append((name, what, figure, target, said))
+    print(f"\n{name} {what}: {figure} (target {target}, met: {said})")
 
 
 def table() -> list[str]:
     """Lines of the table of goals."""
     rows = [("goal", "what", "figure", "target", "met")]
-    rows += [(*text, "yes" if met else "NO") for *text, met in REACHED]
+    rows += REACHED
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
