@@ -9,7 +9,7 @@ from goals import REACHED, table, windows
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the size be chosen."""
     parser.addoption("--rows", type=int, default=100_000, help="Rows of each window.")
-    parser.addoption("--alternations", type=int, default=2, help="Runs of each side, in turn.")
+    parser.addoption("--alternations", type=int, default=2, help="Runs of each side, at least; in turn.")
     parser.addoption("--without-peers", action="store_true", help="Leave the peers out: they need minutes.")
     parser.addoption("--frames", type=int, default=2000, help="Made-up frames to check.")
     parser.addoption("--containments", type=int, default=20, help="Incidents to contain.")

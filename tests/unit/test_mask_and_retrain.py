@@ -114,7 +114,7 @@ def test_a_mask_that_has_nothing_to_fill_in_is_refused() -> None:
     log = logs("healthy").copy()
     known = held_out(log, REFERENCE)["at"].sort_values()
     log.loc[log["at"] < known.iloc[int(len(known) * 0.75)], "income"] = np.nan
-    with pytest.raises(DataError, match="no way to fill income gives scores"):
+    with pytest.raises(DataError, match=r"no way to fill in income \(missing, centre\) gives scores"):
         masked(services(log), guess=False)
 
 

@@ -175,7 +175,7 @@ def _bytes_of(given: list[str]) -> int:
 def _spare() -> None:
     for setting, value in SPARING.items():
         os.environ.setdefault(setting, value)
-    from amends.measures.memory import share
+    from amends.cli.memory import share
 
     put_off()
     share()

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
 from amends.adapters.expectations import unasked
+from amends.cli.memory import give_back
 from amends.cli.sparing import by_name, put_off, roomy, unsearched, without
 from amends.errors import Unavailable
-from amends.measures.memory import give_back
 from amends.ports import Ask, at_once, here
 
 if TYPE_CHECKING:

@@ -41,8 +41,8 @@ def mask(
 
     :param expires: when a person has to look again; a mask is no cure (:func:`expired`, :func:`way_back`).
     :param guess: False where the input must not be made up for, such as a sensitive one.
-    :raises DataError: the parent does not read a column, or reads no other; the reference has no rows, or
-        nothing to fill in where the parent takes no missing value.
+    :raises DataError: the parent does not read a column, or reads no other; the reference has no rows; no
+        way gives scores, as where it has no value and the parent takes no missing one.
     :raises ArtefactError: the parent does not load.
     """
     known = candidate_of(services, spec, incident, MASK)
@@ -124,8 +124,8 @@ def _choose(
                 moved[name] = change
     if not moved:
         raise DataError(
-            f"no way to fill {', '.join(columns)} gives scores: the parent takes no missing value there, and "
-            "the reference has none to fill in. Mask another column, or roll back."
+            f"no way to fill in {', '.join(columns)} ({', '.join(by_name)}) gives scores on the "
+            "reference. Mask another column, or roll back."
         )
     best = min(moved, key=lambda name: (moved[name], name))
     return by_name[best](spec, base, rows, columns), moved
