@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from amends.measures.arrow import Counts, Floats, level_codes
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.leaks import mask_levels
 
-QUARTERS = (0.25, 0.5, 0.75)
+QUARTERS = 4
 MASKED = "missing"
 DIGITS = 2
 """Significant digits of a range's ends, so that no row's own number is one."""
@@ -41,9 +42,8 @@ class Example:
 def shown_numbers(column: str, values: Floats) -> Shown:
     """A numeric column by rounded quarters of its rows."""
     known = values[np.isfinite(values)]
-    quarters = np.quantile(known, QUARTERS) if len(known) else np.zeros(0)
-    edges = np.unique([float(f"{edge:.{DIGITS}g}") for edge in quarters])
-    codes = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), len(edges) + 1)
+    edges = np.unique([float(f"{edge:.{DIGITS}g}") for edge in edges_of(known, QUARTERS)])
+    codes = np.where(np.isfinite(values), cut_at(edges, values, "right"), len(edges) + 1)
     texts = [f"{edge:g}" for edge in edges]
     inner = [f"from {low} to under {high}" for low, high in pairwise(texts)]
     ends = [f"under {texts[0]}", *inner, f"at least {texts[-1]}"] if texts else ["any"]

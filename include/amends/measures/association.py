@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amends.measures.arrow import Counts, Floats
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.drift import shift_of
 from amends.measures.profiles import LARGEST
 from amends.measures.sample import Sample
@@ -170,13 +171,12 @@ def cut(before: pa.ChunkedArray) -> tuple[Code, int]:
 def _sliced(before: pa.ChunkedArray) -> tuple[Code, int]:
     numbers = before.to_numpy()
     known = numbers[np.abs(numbers) <= LARGEST]
-    inner = np.linspace(0, 1, SLICES + 1)[1:-1]
-    edges = np.unique(np.quantile(known, inner)) if len(known) else np.zeros(0)
+    edges = edges_of(known, SLICES)
     last = len(edges) + 1
 
     def code(column: pa.ChunkedArray) -> Counts:
         numbers = column.to_numpy()
-        return np.where(np.abs(numbers) <= LARGEST, np.searchsorted(edges, numbers, side="left"), last)
+        return np.where(np.abs(numbers) <= LARGEST, cut_at(edges, numbers, "left"), last)
 
     return code, last + 1
 

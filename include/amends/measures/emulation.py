@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amends.measures.arrow import Counts, Floats, as_floats, as_levels
+from amends.measures.cutting import cut_at, edges_of
 
 CELLS = 256
 """Cells of an input: equal slices of a number, the commonest levels of a text; the first is null."""
@@ -45,9 +46,8 @@ class Inputs:
 def _slices(column: pa.ChunkedArray) -> Counts:
     numbers, _ = as_floats(column)
     known = np.isfinite(numbers)
-    cuts = np.linspace(0, 1, CELLS)[1:-1]
-    edges = np.unique(np.quantile(numbers[known], cuts)) if known.any() else np.zeros(0)
-    return np.where(known, np.searchsorted(edges, numbers, side="right") + 1, 0)
+    edges = edges_of(numbers[known], CELLS - 1)
+    return np.where(known, cut_at(edges, numbers, "right") + 1, 0)
 
 
 def _levels(column: pa.ChunkedArray) -> Counts:

@@ -14,6 +14,7 @@ from scipy.special import chdtrc, xlogy
 
 from amends.measures.arrow import Counts, Floats
 from amends.measures.calendar import ROWS, WIDTHS, Calendar, Hours
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.proxies import codes_of
 from amends.measures.slices import FEWEST
 
@@ -63,13 +64,13 @@ def numeric_cells(reference: Floats, current: Floats) -> Cells:
     known = reference[np.isfinite(reference)]
     if not len(known):
         return Cells((NOVEL, MISSING), *(np.where(np.isfinite(one), 0, 1) for one in (reference, current)))
-    inner = np.unique(np.quantile(known, np.linspace(0, 1, SLICES + 1)[1:-1], method="lower"))
+    inner = edges_of(known, SLICES, method="lower")
     texts = [f"{edge:.3g}" for edge in inner]
     words = [f"from {a} to {b}" for a, b in pairwise(texts)]
     named = (BELOW, f"up to {texts[0]}", *words, f"over {texts[-1]}", BEYOND, MISSING)
     coded = []
     for one in (reference, current):
-        code = np.searchsorted(inner, one, side="left") + 1
+        code = cut_at(inner, one, "left") + 1
         code = np.where(one < known.min(), 0, np.where(one > known.max(), len(inner) + 2, code))
         coded.append(np.where(np.isfinite(one), code, len(inner) + 3).astype(np.int64))
     return Cells(named, *coded)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amends.measures.arrow import Counts, Floats
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.sample import Sample
 
 SLICES = 32
@@ -83,11 +84,8 @@ def _numeric(name: str, reference: Sample, current: Sample) -> tuple[Counts, Cou
     values = [one.numbers(name) for one in (reference, current)]
     pooled = np.concatenate(values)
     pooled = pooled[np.isfinite(pooled)]
-    edges = np.unique(np.quantile(pooled, np.linspace(0, 1, SLICES + 1)[1:-1])) if len(pooled) else pooled
-    first, second = (
-        np.where(np.isfinite(one), np.searchsorted(edges, one, side="left"), len(edges) + 1).astype(np.int64)
-        for one in values
-    )
+    edges = edges_of(pooled, SLICES)
+    first, second = (np.where(np.isfinite(one), cut_at(edges, one, "left"), len(edges) + 1) for one in values)
     return first, second, len(edges) + 2
 
 

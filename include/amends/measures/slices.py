@@ -19,9 +19,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from amends.measures.arrow import Counts, Floats
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.performance import Estimate
 
-QUARTERS = (0.25, 0.5, 0.75)
+QUARTERS = 4
 MOST_CELLS = 2_000_000
 """Rows times columns that the search for second conditions may read: it bounds the time."""
 CAUTION = 2.0
@@ -81,9 +82,9 @@ class Slice:
 def numeric_cells(name: str, reference: Floats, current: Floats) -> tuple[Condition, Codes]:
     """Cut a numeric column at the reference's quartiles; what is missing is a cell of its own."""
     known = reference[np.isfinite(reference)]
-    edges = np.unique(np.quantile(known, QUARTERS, method="lower")) if len(known) else np.zeros(0)
+    edges = edges_of(known, QUARTERS, method="lower")
     both = np.concatenate([reference, current])
-    codes = np.where(np.isfinite(both), np.searchsorted(edges, both, side="right"), len(edges) + 1)
+    codes = np.where(np.isfinite(both), cut_at(edges, both, "right"), len(edges) + 1)
     texts = [f"{edge:.4g}" for edge in edges]
     inner = [f"from {low} to under {high}" for low, high in pairwise(texts)]
     ends = [f"under {texts[0]}", *inner, f"at least {texts[-1]}"] if texts else ["any"]
