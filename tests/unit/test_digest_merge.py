@@ -11,6 +11,7 @@ from amends.domain.canonical import digest_of
 from amends.domain.spec import ModelSpec, spec_from_document
 from amends.measures.digesting import digest_batches
 from amends.measures.digests import WindowDigest
+from amends.measures.sample import KEY, MOST_CELLS, SampleTally
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prediction_logs import counts, log
@@ -66,3 +67,19 @@ def test_a_long_window_keeps_a_sample_of_fixed_size() -> None:
     assert np.nanmean(ages) == pytest.approx(np.nanmean(batch.column("age").to_numpy()), abs=0.5)
     assert len(digest.calendar.slots) <= 512
     assert digest.calendar.series("(rows)").sum() == 60_000
+
+
+@given(
+    keys=st.lists(st.integers(0, 60), min_size=1, max_size=80), cuts=st.lists(st.integers(1, 79), max_size=6)
+)
+@settings(max_examples=200, deadline=None)
+def test_a_sample_has_the_smallest_keys_of_all_parts(keys: list[int], cuts: list[int]) -> None:
+    """Rows that are left out early are none that the sample would hold; of equal keys the first ones are."""
+    columns = MOST_CELLS // 5
+    tally, edges = SampleTally(columns), sorted({0, *cuts, len(keys)})
+    for a, b in pairwise(edges):
+        part = np.array(keys[a:b], np.uint64)
+        rows = tally.drawn(part)
+        tally.add(pa.table({KEY: part[rows], "row": rows + a}))
+    first = sorted(range(len(keys)), key=lambda row: (keys[row], row))[:5]
+    assert tally.sample().rows.column("row").to_pylist() == first

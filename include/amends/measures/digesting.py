@@ -111,15 +111,13 @@ class _Reading:
         c = self._spec.columns
         joint, ends = self._joint(piece, run)
         scanned, early = [*self._scanned], [name for name in c.all if name in joint.levels]
-        jobs: list[Job] = [partial(self._groups, joint, piece.rows)]
-        jobs += [partial(self._leaks, piece, joint, name) for name in scanned]
-        groups, *rest = run([*jobs, *self._columns(piece, joint, early)])
+        jobs: list[Job] = [partial(self._leaks, piece, joint, name) for name in scanned]
+        rest = run([*jobs, *self._columns(piece, joint, early)])
         leaks = dict(zip(scanned, rest, strict=False))
         found: dict[str, Column] = dict(zip(early, rest[len(scanned) :], strict=True))
-        joint.levels.clear()  # what was read jointly is needed no more
-        joint.numbers.clear()
         late = [name for name in c.all if name not in found]
-        found |= zip(late, run(self._columns(piece, joint, late)), strict=True)
+        groups, *rest = run([partial(self._groups, joint, piece.rows), *self._columns(piece, joint, late)])
+        found |= zip(late, rest, strict=True)
         read = {name: found[name] for name in c.all}
         drawn = {name: one.drawn for name, one in read.items() if one.drawn is not None}
         self._sample.add(pa.table({KEY: joint.keys, **drawn}))
@@ -175,7 +173,10 @@ class _Reading:
     def _groups(self, joint: Joint, rows: int) -> Groups:
         groups = {name: Grouped.of(levels) for name, levels in joint.levels.items()}
         parts = (slice(at, at + SLICE) for at in range(0, rows, SLICE))
-        return reduce(Groups.plus, (self._grouped(joint, groups, part) for part in parts))
+        found = reduce(Groups.plus, (self._grouped(joint, groups, part) for part in parts))
+        joint.levels.clear()  # what was read jointly is needed no more
+        joint.numbers.clear()
+        return found
 
     def _grouped(self, joint: Joint, groups: dict[str, Grouped], rows: slice) -> Groups:
         c = self._spec.columns

@@ -58,18 +58,15 @@ class Axis:
         mean, sd = float(spread.mean()), float(spread.std())
         return cls(mean, sd or abs(mean) or 1.0)
 
-    def bins(self, numbers: Floats) -> Counts:
-        """Bin number of each finite number."""
-        return self.bins_of(numbers - self.mean)
-
-    def bins_of(self, away: Floats) -> Counts:
-        """Bin number of each finite number, from how far it is from the mean."""
+    def bins(self, away: Floats, most: float) -> Counts:
+        """Bin number of each finite number, from how far it is above the mean (``most``: the largest)."""
         units = np.abs(away)
         units += self.sd
         np.divide(away, units, out=units)
         units += 1.0
         units *= BINS / 2
-        np.minimum(units, BINS - 0.5, out=units)  # the last bin has its upper end, too
+        if most > self.sd * BINS / 4:  # one may be at the upper end, which the last bin has, too
+            np.minimum(units, BINS - 0.5, out=units)
         return units.astype(np.int64)
 
 
@@ -188,17 +185,17 @@ class NumericTally:
 
         :param unreadable: how many of the NaN were there but are no numbers.
         """
-        before = self._nulls
         self._unreadable += unreadable
         self._rows += len(numbers)
-        self._nulls += int(np.count_nonzero(np.isnan(numbers))) - unreadable
         if self._axis is None:
             self._waiting.append(numbers)
             if self._rows >= SLICE:
                 self._fix_axis()
+            missing = int(np.count_nonzero(np.isnan(numbers)))
         else:
-            self._count_all(self._axis, numbers)
-        return self._nulls - before
+            missing = self._count_all(self._axis, numbers)
+        self._nulls += missing - unreadable
+        return missing - unreadable
 
     def profile(self) -> NumericProfile:
         """Return the profile of all rows so far."""
@@ -217,26 +214,30 @@ class NumericTally:
         self._count_all(axis, numbers)
         return axis
 
-    def _count_all(self, axis: Axis, numbers: Floats) -> None:
-        for start in range(0, len(numbers), SLICE):
-            self._count_slice(axis, numbers[start : start + SLICE])
+    def _count_all(self, axis: Axis, numbers: Floats) -> int:
+        """Count rows; returns how many are NaN."""
+        parts = (numbers[start : start + SLICE] for start in range(0, len(numbers), SLICE))
+        return sum(self._count_slice(axis, part) for part in parts)
 
-    def _count_slice(self, axis: Axis, numbers: Floats) -> None:
+    def _count_slice(self, axis: Axis, numbers: Floats) -> int:
+        missing = 0
         with np.errstate(invalid="ignore"):
             low, high = numbers.min(), numbers.max()
         if not (low >= -LARGEST and high <= LARGEST):  # one is NaN, infinite or too large
+            missing = int(np.count_nonzero(np.isnan(numbers)))
             numbers = numbers[np.abs(numbers) <= LARGEST]
             if not len(numbers):
-                return
+                return missing
             low, high = numbers.min(), numbers.max()
         self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
         away = numbers - axis.mean
-        bins = axis.bins_of(away)
+        bins = axis.bins(away, float(high) - axis.mean)
         self._count += len(numbers)
         self._counts += np.bincount(bins, minlength=BINS)
         self._sums += np.bincount(bins, weights=numbers, minlength=BINS)
         self._shift += float(away.sum())
         self._square += float(np.square(away, out=away).sum())
+        return missing
 
 
 @dataclass(frozen=True, eq=False)

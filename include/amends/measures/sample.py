@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from amends.domain.canonical import Plain
 from amends.errors import DataError
 from amends.measures.arrow import Counts, Floats
 from amends.measures.identities import Keys, mixed
@@ -69,7 +70,7 @@ class Sample:
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with pa.ipc.new_stream(sink, self.rows.schema, options=options) as writer:
             writer.write_table(self.rows.combine_chunks())
-        return {"size": self.size, "rows": base64.b64encode(sink.getvalue()).decode()}
+        return {"size": self.size, "rows": Plain(base64.b64encode(sink.getvalue()).decode())}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Sample":
@@ -98,8 +99,9 @@ class SampleTally:
         """Numbers of the rows that may be in the sample, in order."""
         low = np.flatnonzero(keys < self._bar)
         if len(low) > self._size:
-            bar = np.partition(keys[low], self._size)[self._size]
-            low = low[keys[low] <= bar]
+            last = self._size - 1
+            self._bar = np.partition(keys[low], last)[last]  # there are enough rows up to it
+            low = low[keys[low] <= self._bar]
         return low
 
     def add(self, rows: pa.Table) -> None:
