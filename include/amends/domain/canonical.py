@@ -72,10 +72,12 @@ def finite(value: float | None) -> float | None:
 
 def strict(document: Any) -> Any:
     """Copy a document with every non-finite number as None and every tuple as a list."""
-    if isinstance(document, Mapping):
-        return {str(key): strict(value) for key, value in document.items()}
-    if isinstance(document, list | tuple):
-        return [strict(value) for value in document]
+    if isinstance(document, str):  # most of what there is
+        return document
     if isinstance(document, float):
         return finite(document)
+    if isinstance(document, list | tuple):
+        return [strict(value) for value in document]
+    if isinstance(document, Mapping):
+        return {str(key): strict(value) for key, value in document.items()}
     return document

@@ -1,6 +1,6 @@
 """A finding: one statement about one window, with its evidence and its reason."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -61,8 +61,8 @@ class Finding:
 
     def document(self) -> dict[str, Any]:
         """Return the finding as strict JSON: numbers finite or null."""
-        fields: dict[str, Any] = strict(asdict(self))
-        return fields
+        document: dict[str, Any] = strict({one.name: getattr(self, one.name) for one in fields(self)})
+        return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Finding":
