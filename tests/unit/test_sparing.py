@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from amends.cli.sparing import SLOTS, roomy, unsearched, without
+from amends.cli.sparing import SLOTS, lacking, roomy, unsearched, without
 
 PUT_OFF = """
 import sys
@@ -24,6 +24,7 @@ from amends.adapters.fairlearn_metrics import rates
 from amends.adapters.expectations import broken
 from amends.cli import loading
 loading._import(loading.CHECK)
+print({*loading.CHECK} <= {*sys.modules})
 table = {"value": [1.0, 5.0], "evidence": [1.0, 1.0], "low": [0.0, 0.0], "high": [2.0, 2.0]}
 print(broken(table))
 counts = {"sex": ["f", "f", "m"], "label": [0, 1, 1], "predicted_label": [1, 0, 1], "count": [30, 10, 20]}
@@ -31,7 +32,8 @@ print(rates(pa.table(counts), ["sex"])["selection_rate"].to_pylist())
 print(sorted({"sqlalchemy", "scipy.stats", "sklearn.metrics", "urllib3"} & {*sys.modules}))
 import scipy
 print(scipy.stats.norm.cdf(0))
-import scipy.stats, sklearn.metrics, sqlalchemy, urllib3
+import marshmallow.validate, pandas, scipy.stats, sklearn.metrics, sqlalchemy, urllib3
+print(marshmallow.validate.Email()("a@b.org"), callable(pandas.read_csv))
 from fairlearn.metrics._generated_metrics import skm
 print(skm.accuracy_score([1, 0], [1, 1]), skm is sklearn.metrics, scipy.stats.norm.cdf(0))
 """
@@ -62,7 +64,9 @@ def test_what_is_put_off_is_there_when_it_is_used() -> None:
 
 def test_the_vendors_judge_without_what_they_can_spare() -> None:
     """They answer rightly; what was left out can be imported afterwards, and its stand-ins call it."""
-    assert run(JUDGED) == ["({1}, set())", "[0.75, 1.0]", "[]", "0.5", "0.5 False 0.5"]
+    assert run(JUDGED) == [
+        "True", "({1}, set())", "[0.75, 1.0]", "[]", "0.5", "a@b.org True", "0.5 False 0.5"
+    ]  # fmt: skip
 
 
 def test_a_package_is_its_compiled_functions_for_a_while_only() -> None:
@@ -82,6 +86,19 @@ def test_a_package_is_left_out_for_a_while_only() -> None:
     import colorsys
 
     assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_a_module_lacks_a_part_for_a_while_only() -> None:
+    """Inside it has no such name, afterwards it has what it had, also where something fails."""
+    import colorsys
+
+    had = dict(vars(colorsys))
+    with lacking("colorsys", "rgb_"):
+        assert colorsys.hsv_to_rgb(0, 0, 0.5) == (0.5, 0.5, 0.5)
+        assert not hasattr(colorsys, "rgb_to_hsv")
+    with pytest.raises(ImportError), lacking("colorsys", "rgb_"):
+        import no_such_module_at_all  # noqa: F401
+    assert vars(colorsys) == had
 
 
 def test_garbage_is_searched_for_again_after_the_imports() -> None:

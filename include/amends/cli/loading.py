@@ -10,7 +10,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
@@ -21,7 +21,7 @@ from warnings import catch_warnings
 
 from amends.adapters.expectations import unasked
 from amends.cli.memory import give_back
-from amends.cli.sparing import by_name, put_off, roomy, unsearched, without
+from amends.cli.sparing import by_name, lacking, put_off, roomy, unsearched, without
 from amends.errors import Unavailable
 from amends.ports import Ask, at_once, here
 
@@ -40,11 +40,13 @@ SPARABLE = ("sqlalchemy", "google", "psutil", "psycopg2", "rich")
 SHARED = "pyarrow.compute"
 """What both sides need: loaded before they part, and so once."""
 UNUSED = (
-    "great_expectations.core.http", "requests", "scipy.integrate", "scipy.interpolate", "scipy.linalg",
-    "scipy.ndimage", "scipy.optimize", "scipy.sparse.csgraph", "scipy.sparse.linalg", "scipy.spatial",
-    "scipy.special", "scipy.stats", "sklearn.metrics", "urllib3",
+    "great_expectations.core.http", "marshmallow.validate", "requests", "scipy.integrate",
+    "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize", "scipy.sparse.csgraph",
+    "scipy.sparse.linalg", "scipy.spatial", "scipy.special", "scipy.stats", "sklearn.metrics", "urllib3",
 )  # fmt: skip
 """What they take functions of by name, and call none of; Great Expectations' own say themselves which."""
+UNREAD = ("pandas", "read_")
+"""Great Expectations makes a model of each of pandas' readers that it finds; nothing is read by them here."""
 UNDRAWN = ("evidently.tests", "nltk", "plotly.figure_factory", "sklearn")
 """The same of what draws the page."""
 
@@ -146,9 +148,11 @@ def _answer(there: "Connection", function: Callable[..., Any], arguments: Sequen
 
 def _import(names: Sequence[str]) -> None:
     put_off()
-    spared: tuple[str, ...] = SPARABLE if names == CHECK else ()
     unused = {CHECK[0]: (*UNUSED, *unasked()), PAGE[0]: UNDRAWN}.get(names[0], ())
-    with suppress(Exception), without(*spared), by_name(*unused):
+    with suppress(Exception), by_name(*unused), ExitStack() as spared:
+        if names == CHECK:
+            spared.enter_context(without(*SPARABLE))
+            spared.enter_context(lacking(*UNREAD))
         for name in names:  # one that fails is imported again by whoever uses it, and says what is wrong
             import_module(name)
 

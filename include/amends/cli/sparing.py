@@ -50,6 +50,20 @@ def without(*names: str) -> Iterator[None]:
 
 
 @contextmanager
+def lacking(module: str, prefix: str) -> Iterator[None]:
+    """Import what is imported here as if a module had nothing whose name begins so.
+
+    :raises ImportError: there is no such module.
+    """
+    there = vars(import_module(module))
+    hidden = {name: there.pop(name) for name in [*there] if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        there.update(hidden)
+
+
+@contextmanager
 def by_name(*names: str) -> Iterator[None]:
     """Import what is imported here as if some modules were loaded, of which it takes functions by name.
 
