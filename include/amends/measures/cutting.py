@@ -6,8 +6,8 @@ import numpy as np
 
 from amends.measures.arrow import Counts, Floats
 
-FEW = 255
-"""Edges that are compared with all numbers one after the other; among more, each number is searched for."""
+FEW = 64
+"""Edges that are compared with all numbers one after the other; from some hundred on, a search is quicker."""
 
 
 def edges_of(numbers: Floats, slices: int, method: Literal["linear", "lower"] = "linear") -> Floats:
