@@ -27,7 +27,7 @@ status: $(READY) ## Say what runs and whether it is well
 	@$(BIN)/amends status $(ARGS)
 
 test: lint ## Lint, types, import rules, then every test; ARGS="-m 'not stack'" leaves out the slow ring
-	@$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
 
 lint: $(READY) ## Check style, formatting, types and import rules
 	@$(BIN)/ruff check
