@@ -30,6 +30,15 @@ FULL: dict[str, Any] = {
     "roles": {"legal": ["lena"]},
     "training": {"function": "shop.training:train", "history_days": 30},
 }
+LOGGED: dict[str, Any] = {
+    "schema_version": 1, "name": "sample", "task": "binary_classification", "importance": "high",
+    "owner": "tests", "favourable_label": None,
+    "columns": {
+        "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted", "label": "label",
+        "numeric": ["income"],
+    },
+}  # fmt: skip
+"""A model with one input, whose rows tests write themselves."""
 
 
 def written() -> dict[str, Any]:
@@ -40,11 +49,5 @@ def written() -> dict[str, Any]:
 
 def with_inputs(numeric: tuple[str, ...], levels: tuple[str, ...]) -> ModelSpec:
     """A model of two classes with these inputs and no sensitive attribute."""
-    document = {
-        "schema_version": 1, "name": "m", "task": "binary_classification", "importance": "high",
-        "owner": "o", "columns": {
-            "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted",
-            "label": "label", "numeric": list(numeric), "categorical": list(levels), "sensitive": [],
-        },
-    }  # fmt: skip
-    return spec_from_document(document, "m.yaml")
+    columns = {**LOGGED["columns"], "numeric": list(numeric), "categorical": list(levels)}
+    return spec_from_document({**LOGGED, "name": "m", "columns": columns}, "m.yaml")

@@ -13,16 +13,13 @@ import yaml
 from amends.adapters.postgres import connect
 from amends.cli import run
 from pyarrow import csv
+from samples import LOGGED
 
 SPEC: dict[str, Any] = {
-    "schema_version": 1, "name": "sample", "task": "binary_classification", "importance": "high",
-    "owner": "tests", "favourable_label": None,
-    "columns": {
-        "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted", "label": "label",
-        "numeric": ["income"], "categorical": ["region"],
-    },
+    **LOGGED,
+    "columns": {**LOGGED["columns"], "categorical": ["region"]},
     "source": {"kind": "postgres", "connection": "log_db", "table": "log"},
-}  # fmt: skip
+}
 TABLE = (
     "CREATE TABLE log (id text, at timestamptz, score float8, predicted int, label bigint, income float8,"
     " region text)"

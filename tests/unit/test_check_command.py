@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +12,11 @@ import pytest
 import yaml
 from amends import cli
 from amends.cli import check as check_command
+from samples import LOGGED
 
 pytestmark = pytest.mark.usefixtures("vendors")
 
 HEAVY = {"pandas", "great_expectations", "fairlearn", "evidently", "sklearn", "scipy.stats"}
-SPEC: dict[str, Any] = {
-    "schema_version": 1, "name": "sample", "task": "binary_classification", "importance": "high",
-    "owner": "tests", "favourable_label": None,
-    "columns": {
-        "id": "id", "timestamp": "at", "score": "score", "predicted_label": "predicted", "label": "label",
-        "numeric": ["income"],
-    },
-}  # fmt: skip
 
 
 def table(seed: int, n: int = 1000, shift: float = 0.0) -> pa.Table:
@@ -47,7 +39,7 @@ def table(seed: int, n: int = 1000, shift: float = 0.0) -> pa.Table:
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a spec, a reference, a healthy window and a drifted one."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(LOGGED))
     for name, rows in {"ref": table(1), "good": table(2), "bad": table(3, shift=1.5)}.items():
         pq.write_table(rows, tmp_path / f"{name}.parquet")
     return tmp_path
@@ -98,7 +90,7 @@ def test_a_rehearsing_check_and_an_accepted_risk_open_nothing(
     """The document holds what would have been done, or who accepted it; exit code 0."""
     risk = {"category": "data_drift", "column": "income", "until": "2026-01-01", "reason": "r", "by": "ada"}
     for policy in ({"rehearse": ["data_drift"]}, {"accepted_risks": [risk]}):
-        (files / "own.yaml").write_text(yaml.safe_dump({**SPEC, "policy": policy}))
+        (files / "own.yaml").write_text(yaml.safe_dump({**LOGGED, "policy": policy}))
         assert check("bad.parquet", "--json", spec="own.yaml") == 0
         document = json.loads(capsys.readouterr().out)
         assert document["incident"] is None
@@ -147,7 +139,7 @@ def test_digests_stand_for_rows(files: Path, capsys: pytest.CaptureFixture[str])
 
 def test_a_window_of_files_is_digested_alone(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a row a minute an hour has sixty, its end left out; the spec's own source needs no --data."""
-    owned = {**SPEC, "source": {"kind": "parquet", "path": str(files / "ref.parquet")}}
+    owned = {**LOGGED, "source": {"kind": "parquet", "path": str(files / "ref.parquet")}}
     (files / "owned.yaml").write_text(yaml.safe_dump(owned))
     for spec, data in (("spec.yaml", ["--data", "ref.parquet"]), ("owned.yaml", [])):
         span = ["--window", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--out", "hour.digest"]
@@ -179,9 +171,9 @@ def _spoil(files: Path) -> dict[str, list[str]]:
     (files / "text.parquet").write_text("id,at\n1,2\n")
     (files / "not.yaml").write_text("a: [")
     (files / "torn.digest").write_text('{"schema_version": 3}')
-    (files / "typo.yaml").write_text(yaml.safe_dump({**SPEC, "importence": "high"}))
+    (files / "typo.yaml").write_text(yaml.safe_dump({**LOGGED, "importence": "high"}))
     (files / "lacks.yaml").write_text(
-        yaml.safe_dump({**SPEC, "columns": {**SPEC["columns"], "numeric": ["income", "wealth"]}})
+        yaml.safe_dump({**LOGGED, "columns": {**LOGGED["columns"], "numeric": ["income", "wealth"]}})
     )
     (files / "nothing").mkdir()
     pq.write_table(table(4, n=0), files / "empty.parquet")
