@@ -1,6 +1,5 @@
 """Distances from profiles against scipy's on the rows."""
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -103,24 +102,3 @@ def test_levels_are_as_far_apart_as_scipy_says(was: Counter[str], now: Counter[s
     assert jensen_shannon(CategoricalProfile(was, 0), CategoricalProfile(now, 5)) == pytest.approx(
         jensenshannon(p, q), abs=1e-7
     )
-
-
-@given(
-    numbers=st.lists(
-        st.floats(-1e16, 1e16)
-        | st.floats(-3, 3)
-        | st.sampled_from([4094.0, 4096.0, 8190.0, 8192.0, 1e9, 1e70]),
-        min_size=1,
-    ),
-    missing=st.integers(0, 3),
-)
-@settings(max_examples=200, deadline=None)
-def test_every_number_is_in_the_bin_of_its_axis(numbers: list[float], missing: int) -> None:
-    """Bins by the axis's formula in plain numbers, the far end included; NaN is in none."""
-    wanted = np.zeros(BINS, int)
-    for number in numbers:
-        wanted[min(int((number / (1.0 + abs(number)) + 1) * (BINS / 2)), BINS - 1)] += 1
-    found = NumericProfile.of(Axis(0.0, 1.0), np.array(numbers + [math.nan] * missing))
-    np.testing.assert_array_equal(found.counts, wanted)
-    assert (found.count, found.nulls) == (len(numbers), missing)
-    assert (found.minimum, found.maximum) == (min(numbers), max(numbers))

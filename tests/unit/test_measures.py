@@ -10,7 +10,9 @@ from amends.measures.arrow import as_levels
 from amends.measures.calibration import calibration_error, calibration_slope
 from amends.measures.counting import histograms, outcomes, proportional
 from amends.measures.drift import categorical_shift, discoveries, numeric_shift, shift_of
-from amends.measures.profiles import Axis, CategoricalProfile, NumericProfile
+from amends.measures.profiles import BINS, Axis, CategoricalProfile, NumericProfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 DRAW = np.random.default_rng(7)
@@ -177,3 +179,24 @@ def test_slices_of_a_column_stand_for_it() -> None:
 def test_levels_are_repeated_by_largest_remainder() -> None:
     """Hamilton's method by hand: quotas 4.29, 2.86, 2.86 of 10 seats give 4, 3, 3."""
     assert proportional({"a": 3, "b": 2, "c": 2}, 10) == ["a"] * 4 + ["b"] * 3 + ["c"] * 3
+
+
+@given(
+    numbers=st.lists(
+        st.floats(-1e16, 1e16)
+        | st.floats(-3, 3)
+        | st.sampled_from([4094.0, 4096.0, 8190.0, 8192.0, 1e9, 1e70]),
+        min_size=1,
+    ),
+    missing=st.integers(0, 3),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_number_is_in_the_bin_of_its_axis(numbers: list[float], missing: int) -> None:
+    """Bins by the axis's formula in plain numbers, the far end included; NaN is in none."""
+    wanted = np.zeros(BINS, int)
+    for number in numbers:
+        wanted[min(int((number / (1.0 + abs(number)) + 1) * (BINS / 2)), BINS - 1)] += 1
+    found = NumericProfile.of(Axis(0.0, 1.0), np.array(numbers + [math.nan] * missing))
+    np.testing.assert_array_equal(found.counts, wanted)
+    assert (found.count, found.nulls) == (len(numbers), missing)
+    assert (found.minimum, found.maximum) == (min(numbers), max(numbers))

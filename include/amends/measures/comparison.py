@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from amends.measures.arrow import Counts, Floats
+from amends.measures.cutting import cut_at, edges_of
 from amends.measures.pairing import PairedRows, Side
 from amends.measures.resampling import Estimate, Resampler, Statistic, interval
 
@@ -84,8 +85,7 @@ def compare_scores(rows: PairedRows, resampler: Resampler) -> list[Comparison]:
 def _ranked(resampler: Resampler, label: Counts, score: Floats) -> Floats:
     known, number = np.unique(score, return_inverse=True)
     if len(known) > SCORE_BINS:
-        edges = np.unique(np.quantile(score, np.linspace(0, 1, SCORE_BINS + 1)[1:-1]))
-        number = np.searchsorted(edges, score, side="right")
+        number = cut_at(edges_of(score, SCORE_BINS), score, "right")
     bins = int(number.max()) + 1 if len(number) else 1
     padded = np.zeros((resampler.blocks, 2 * SCORE_BINS))
     summed = resampler.sums(label * bins + number, 2 * bins)
